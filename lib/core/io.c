@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -135,6 +136,13 @@ static int proc_path(int dirfd, const char *name, char path[static 320])
         return n < 0 || n >= 320 ? -ENAMETOOLONG : 0;
 }
 
+/* Whether a call by descriptor must be made again by path: the kernel, or a filter of system
+ * calls, does not know it, or will not have an O_PATH descriptor. */
+static bool needs_path(ssize_t r, const char *name)
+{
+        return r == -ENOSYS || r == -EPERM || (r == -EBADF && !*name);
+}
+
 static int at_flags(const char *name)
 {
         return *name ? AT_SYMLINK_NOFOLLOW : AT_EMPTY_PATH;
@@ -146,7 +154,7 @@ ssize_t imgc_io_listxattrat(int dirfd, const char *name, char *list, size_t size
         ssize_t r = RETRY(
                 (ssize_t)syscall(SYS_listxattrat, dirfd, name, at_flags(name), list, size));
 
-        if (r != -ENOSYS && r != -EPERM)
+        if (!needs_path(r, name))
                 return r;
         r = proc_path(dirfd, name, path);
         if (r < 0)
@@ -166,7 +174,7 @@ ssize_t imgc_io_getxattrat(int dirfd, const char *name, const char *xattr, void 
         ssize_t r = RETRY((ssize_t)syscall(SYS_getxattrat, dirfd, name, at_flags(name), xattr,
                                            &args, sizeof(args)));
 
-        if (r != -ENOSYS && r != -EPERM)
+        if (!needs_path(r, name))
                 return r;
         r = proc_path(dirfd, name, path);
         if (r < 0)
@@ -193,6 +201,13 @@ int imgc_io_getxflagsat(int dirfd, const char *name, uint32_t *ret)
         int r = RETRY((int)syscall(SYS_file_getattr, dirfd, name, &attr, sizeof(attr),
                                    at_flags(name)));
 
+        if (r == -EBADF && !*name) {
+                char path[320];
+
+                r = proc_path(dirfd, name, path);
+                if (r >= 0)
+                        r = RETRY((int)syscall(SYS_file_getattr, AT_FDCWD, path, &attr, sizeof(attr), 0));
+        }
         if (r == -ENOSYS)
                 return -EOPNOTSUPP;
         if (r < 0)
