@@ -20,6 +20,7 @@
 
 #include <imagecache/context.h>
 #include <imagecache/error.h>
+#include <imagecache/manifest.h>
 #include <imagecache/tree.h>
 
 #ifdef __cplusplus
@@ -29,10 +30,25 @@ extern "C" {
 struct imgc_diff;
 
 enum imgc_change_kind {
-        IMGC_CHANGE_ENTRY_ADDED = 1,   /* "entry-added" */
-        IMGC_CHANGE_ENTRY_REMOVED = 2, /* "entry-removed" */
-        IMGC_CHANGE_ENTRY_MOVED = 3,   /* "entry-moved" */
-        IMGC_CHANGE_ENTRY_CHANGED = 4, /* "entry-changed" */
+        IMGC_CHANGE_ENTRY_ADDED = 1,    /* "entry-added" */
+        IMGC_CHANGE_ENTRY_REMOVED = 2,  /* "entry-removed" */
+        IMGC_CHANGE_ENTRY_MOVED = 3,    /* "entry-moved" */
+        IMGC_CHANGE_ENTRY_CHANGED = 4,  /* "entry-changed" */
+        IMGC_CHANGE_PROJECT_CHANGED = 5, /* "project-changed": a member of its own */
+        IMGC_CHANGE_IMAGE_ADDED = 6,    /* "image-added" */
+        IMGC_CHANGE_IMAGE_REMOVED = 7,  /* "image-removed" */
+        IMGC_CHANGE_IMAGE_MOVED = 8,    /* "image-moved": its place among the others */
+        IMGC_CHANGE_IMAGE_CHANGED = 9,  /* "image-changed" */
+        IMGC_CHANGE_STAGE_ADDED = 10,   /* "stage-added" */
+        IMGC_CHANGE_STAGE_REMOVED = 11, /* "stage-removed" */
+        IMGC_CHANGE_STAGE_MOVED = 12,   /* "stage-moved" */
+        IMGC_CHANGE_STAGE_CHANGED = 13, /* "stage-changed" */
+        IMGC_CHANGE_INPUT_ADDED = 14,   /* "input-added" */
+        IMGC_CHANGE_INPUT_REMOVED = 15, /* "input-removed" */
+        IMGC_CHANGE_INPUT_MOVED = 16,   /* "input-moved" */
+        IMGC_CHANGE_INPUT_CHANGED = 17, /* "input-changed" */
+        IMGC_CHANGE_ITEM_ADDED = 18,    /* "item-added": to a list or set */
+        IMGC_CHANGE_ITEM_REMOVED = 19,  /* "item-removed" */
 };
 
 /* One change. Strings are NULL where a member does not apply. */
@@ -44,9 +60,12 @@ struct imgc_change {
         const char *input;     /* NULL for trees */
         const char *path;      /* entry-…: the kernel's bytes, no "./", the root is "."; of a
                                 * moved entry the new path */
-        const char *attribute; /* entry-changed: the listing's keyword, "content" for the digest */
-        const char *old_value; /* entry-changed: spelt as in the listing; entry-moved: old path */
-        const char *new_value; /* entry-changed: spelt as in the listing; entry-moved: new path */
+        const char *attribute; /* entry-changed: the listing's keyword, "content" for the digest;
+                                * other …-changed: a member of the manifest's line */
+        /* entry-changed: spelt as in the listing; entry-moved: paths; other …-changed, item-…:
+         * canonical JSON; other …-moved: the position among its siblings, from 1. */
+        const char *old_value;
+        const char *new_value;
 };
 
 /* Compares two trees. Both must have their listings.
@@ -59,6 +78,18 @@ struct imgc_change {
 int imgc_diff_trees(struct imgc_context *context, struct imgc_tree *old_tree,
                     struct imgc_tree *new_tree, struct imgc_diff **ret,
                     struct imgc_error **reterr);
+
+/* Compares two manifests: the project's own members, images, stages, inputs, and what trees
+ * hold. Members in `info` do not count. Of images, stages and inputs that only one side has,
+ * no more than that is told; a tree whose listing one side did not keep is an
+ * input-changed of its "digest". The order is that of the new manifest, what is most telling
+ * first: images, then stages, then inputs, then entries.
+ * ret: receives the diff; the caller's reference.
+ * Returns 0, -ECANCELED or -ENOMEM.
+ * Since: 0.1.0 */
+int imgc_diff_manifests(struct imgc_context *context, struct imgc_manifest *old_manifest,
+                        struct imgc_manifest *new_manifest, struct imgc_diff **ret,
+                        struct imgc_error **reterr);
 
 /* Since: 0.1.0 */
 struct imgc_diff *imgc_diff_ref(struct imgc_diff *diff);
@@ -74,8 +105,8 @@ int imgc_diff_is_equal(const struct imgc_diff *diff);
 /* Since: 0.1.0 */
 uint64_t imgc_diff_get_n_changes(const struct imgc_diff *diff);
 
-/* The names of the fields that were compared, and of those that were left out because
- * only one side has them. Arrays of strings, ended by NULL; borrowed.
+/* The names of the fields that were compared in entries, and of those that were left out
+ * because only one side has them; of manifests, in any tree. Arrays of strings, ended by NULL; borrowed.
  * Since: 0.1.0 */
 const char *const *imgc_diff_get_compared(const struct imgc_diff *diff);
 const char *const *imgc_diff_get_left_out(const struct imgc_diff *diff);

@@ -51,8 +51,8 @@ int attributes_read(const struct listing *listing, const struct line *line, fiel
 /* What one comparison needs while it lasts. */
 struct comparison {
         struct imgc_diff *diff;
-        const struct pair_of_listings *pair;
-        uint32_t pair_index;
+        const struct place *place;
+        uint32_t place_number;
         size_t old_at, new_at; /* the present lines */
         struct attributes old_attributes, new_attributes;
 };
@@ -77,13 +77,13 @@ static uint64_t place_of(const struct listing *listing, const struct attribute *
 /* With another type, what the types alone bring about is not told. */
 static bool is_of_type(const struct comparison *c, enum keyword keyword)
 {
-        struct span old_type = attributes_at(&c->old_attributes, 0)->value;
-        struct span new_type = attributes_at(&c->new_attributes, 0)->value;
+        enum entry_type old_type = type_of(attributes_at(&c->old_attributes, 0)->value);
+        enum entry_type new_type = type_of(attributes_at(&c->new_attributes, 0)->value);
 
-        if (keyword == KEYWORD_TYPE || span_equals(old_type, new_type))
+        if (keyword == KEYWORD_TYPE || old_type == new_type)
                 return true;
         if (keyword == KEYWORD_MODE)
-                return !span_is(old_type, "link") && !span_is(new_type, "link");
+                return old_type != TYPE_LINK && new_type != TYPE_LINK;
         return keyword_may_stand_on(keyword, old_type) && keyword_may_stand_on(keyword, new_type);
 }
 
@@ -93,10 +93,10 @@ static int add_attribute(struct comparison *c, uint64_t entry, const struct attr
         struct change change = {
                 .kind = IMGC_CHANGE_ENTRY_CHANGED,
                 .keyword = (uint8_t)(old_one ? old_one : new_one)->keyword,
-                .pair = c->pair_index,
+                .place = c->place_number,
                 .entry = entry,
-                .old_at = place_of(&c->pair->old_listing, old_one),
-                .new_at = place_of(&c->pair->new_listing, new_one),
+                .old_at = place_of(&c->place->old_listing, old_one),
+                .new_at = place_of(&c->place->new_listing, new_one),
         };
 
         return is_of_type(c, (enum keyword)change.keyword) ? diff_add(c->diff, &change) : 0;
@@ -108,9 +108,9 @@ static int compare_entries(struct comparison *c, const struct line *old_line, co
         size_t i = 0, j = 0, n, m;
         int r;
 
-        r = attributes_read(&c->pair->old_listing, old_line, c->pair->compared, &c->old_attributes);
+        r = attributes_read(&c->place->old_listing, old_line, c->place->compared, &c->old_attributes);
         if (r >= 0)
-                r = attributes_read(&c->pair->new_listing, new_line, c->pair->compared,
+                r = attributes_read(&c->place->new_listing, new_line, c->place->compared,
                                     &c->new_attributes);
         n = attributes_count(&c->old_attributes);
         m = attributes_count(&c->new_attributes);
@@ -144,11 +144,11 @@ static bool is_hard_link(const struct listing *listing, const struct line *line)
 /* Compares the present lines, and goes on behind them. */
 static int compare_lines(struct comparison *c)
 {
-        const struct listing *x = &c->pair->old_listing, *y = &c->pair->new_listing;
+        const struct listing *x = &c->place->old_listing, *y = &c->place->new_listing;
         const size_t old_at = c->old_at, new_at = c->new_at;
         size_t old_next = old_at, new_next = new_at;
         struct line old_line, new_line;
-        struct change change = {.pair = c->pair_index, .old_at = NOWHERE, .new_at = NOWHERE};
+        struct change change = {.place = c->place_number, .old_at = NOWHERE, .new_at = NOWHERE};
         int order;
 
         if (old_at < x->size)
@@ -175,12 +175,14 @@ static int compare_lines(struct comparison *c)
         return compare_entries(c, &old_line, &new_line, new_at);
 }
 
-int diff_compare_pair(struct imgc_context *context, struct imgc_diff *diff, uint32_t pair)
+int diff_compare_listings(struct imgc_context *context, struct imgc_diff *diff, const struct place *place)
 {
-        struct comparison c = {.diff = diff, .pair = &diff->pairs[pair], .pair_index = pair};
-        const struct listing *x = &c.pair->old_listing, *y = &c.pair->new_listing;
-        int r = 0;
+        const struct listing *x = &place->old_listing, *y = &place->new_listing;
+        struct comparison c = {.diff = diff, .place = place};
+        int64_t number = diff_add_place(diff, place);
+        int r = number < 0 ? -ENOMEM : 0;
 
+        c.place_number = (uint32_t)number;
         c.old_at = x->header_size;
         c.new_at = y->header_size;
         while (r >= 0 && (c.old_at < x->size || c.new_at < y->size))

@@ -40,10 +40,10 @@ struct sides {
 
 static void read_sides(const struct imgc_diff *diff, const struct change *change, struct sides *ret)
 {
-        const struct pair_of_listings *pair = &diff->pairs[change->pair];
+        const struct place *place = diff_place(diff, change);
 
-        ret->has_old = change_attribute(&pair->old_listing, change->old_at, &ret->old_one);
-        ret->has_new = change_attribute(&pair->new_listing, change->new_at, &ret->new_one);
+        ret->has_old = change_attribute(&place->old_listing, change->old_at, &ret->old_one);
+        ret->has_new = change_attribute(&place->new_listing, change->new_at, &ret->new_one);
 }
 
 static void add_bytes_shortened(struct buffer *out, const char *s, size_t size, bool whole)
@@ -204,8 +204,8 @@ static void add_change(struct buffer *out, const struct sides *sides, const stru
         }
 }
 
-void describe_changes(const struct imgc_diff *diff, const struct change *changes, uint64_t n, bool whole,
-                      struct buffer *out)
+static void describe_entry(const struct imgc_diff *diff, const struct change *changes, uint64_t n,
+                           bool whole, struct buffer *out)
 {
         struct sides size = {0};
         bool has_digest = n && changes[n - 1].keyword == KEYWORD_DIGEST, has_size = false;
@@ -223,5 +223,94 @@ void describe_changes(const struct imgc_diff *diff, const struct change *changes
                 if (out->size)
                         buffer_add_literal(out, ", ");
                 add_change(out, &sides, has_size ? &size : NULL);
+        }
+}
+
+static void describe_move(const struct imgc_diff *diff, const struct change *change, struct buffer *out)
+{
+        _cleanup_buffer_ struct buffer bytes = {0};
+        struct line line;
+
+        line_at(&diff_place(diff, change)->old_listing, change->old_at, &line);
+        line_add_path(&line, &bytes);
+        buffer_add_literal(out, "moved from ");
+        text_add_visible(out, bytes.data, bytes.size);
+}
+
+static void add_text(struct buffer *out, const char *text, bool whole)
+{
+        add_bytes_shortened(out, text, strlen(text), whole);
+}
+
+/* A member of a project, image, stage or input, or an item of a list. */
+static void describe_text(const struct imgc_diff *diff, const struct change *change, bool whole,
+                          struct buffer *out)
+{
+        const struct change_text *text = diff_text(diff, change);
+
+        switch (change->kind) {
+        case IMGC_CHANGE_ITEM_ADDED:
+                buffer_add_char(out, '+');
+                add_text(out, text->new_value, whole);
+                return;
+        case IMGC_CHANGE_ITEM_REMOVED:
+                buffer_add_char(out, '-');
+                add_text(out, text->old_value, whole);
+                return;
+        case IMGC_CHANGE_IMAGE_MOVED:
+        case IMGC_CHANGE_STAGE_MOVED:
+        case IMGC_CHANGE_INPUT_MOVED:
+                buffer_printf(out, "moved from place %s to %s", text->old_value, text->new_value);
+                return;
+        default:
+                break;
+        }
+        if (!text->attribute) {
+                bool added = change->kind == IMGC_CHANGE_IMAGE_ADDED || change->kind == IMGC_CHANGE_STAGE_ADDED ||
+                             change->kind == IMGC_CHANGE_INPUT_ADDED;
+
+                buffer_add_string(out, added ? "added" : "removed");
+                return;
+        }
+        if (!strcmp(text->attribute, "absent")) {
+                buffer_add_string(out, text->new_value ? "gone" : "now there");
+                return;
+        }
+        /* A tree of which one side kept no listing. */
+        if (!strcmp(text->attribute, "digest") && !whole) {
+                buffer_add_literal(out, "content changed (no listing kept)");
+                return;
+        }
+        if (strcmp(text->attribute, "value") != 0) {
+                text_add_visible(out, text->attribute, strlen(text->attribute));
+                buffer_add_char(out, ' ');
+        }
+        add_text(out, text->old_value ? text->old_value : "nothing", whole);
+        buffer_add_literal(out, " → ");
+        add_text(out, text->new_value ? text->new_value : "nothing", whole);
+}
+
+void describe_changes(const struct imgc_diff *diff, const struct change *changes, uint64_t n, bool whole,
+                      struct buffer *out)
+{
+        switch (changes->kind) {
+        case IMGC_CHANGE_ENTRY_ADDED:
+                buffer_add_literal(out, "added");
+                break;
+        case IMGC_CHANGE_ENTRY_REMOVED:
+                buffer_add_literal(out, "removed");
+                break;
+        case IMGC_CHANGE_ENTRY_MOVED:
+                describe_move(diff, changes, out);
+                break;
+        case IMGC_CHANGE_ENTRY_CHANGED:
+                describe_entry(diff, changes, n, whole, out);
+                break;
+        default:
+                for (uint64_t i = 0; i < n; i++) {
+                        if (i)
+                                buffer_add_literal(out, ", ");
+                        describe_text(diff, &changes[i], whole, out);
+                }
         }
 }

@@ -13,6 +13,21 @@ static const char *const kind_names[] = {
         [IMGC_CHANGE_ENTRY_REMOVED] = "entry-removed",
         [IMGC_CHANGE_ENTRY_MOVED] = "entry-moved",
         [IMGC_CHANGE_ENTRY_CHANGED] = "entry-changed",
+        [IMGC_CHANGE_PROJECT_CHANGED] = "project-changed",
+        [IMGC_CHANGE_IMAGE_ADDED] = "image-added",
+        [IMGC_CHANGE_IMAGE_REMOVED] = "image-removed",
+        [IMGC_CHANGE_IMAGE_MOVED] = "image-moved",
+        [IMGC_CHANGE_IMAGE_CHANGED] = "image-changed",
+        [IMGC_CHANGE_STAGE_ADDED] = "stage-added",
+        [IMGC_CHANGE_STAGE_REMOVED] = "stage-removed",
+        [IMGC_CHANGE_STAGE_MOVED] = "stage-moved",
+        [IMGC_CHANGE_STAGE_CHANGED] = "stage-changed",
+        [IMGC_CHANGE_INPUT_ADDED] = "input-added",
+        [IMGC_CHANGE_INPUT_REMOVED] = "input-removed",
+        [IMGC_CHANGE_INPUT_MOVED] = "input-moved",
+        [IMGC_CHANGE_INPUT_CHANGED] = "input-changed",
+        [IMGC_CHANGE_ITEM_ADDED] = "item-added",
+        [IMGC_CHANGE_ITEM_REMOVED] = "item-removed",
 };
 
 IMGC_EXPORT const char *imgc_change_kind_get_name(enum imgc_change_kind kind)
@@ -35,55 +50,93 @@ int diff_add(struct imgc_diff *diff, const struct change *change)
         return 0;
 }
 
-/* Names what both sides have, and what only one has. */
-static fields_t set_fields(struct imgc_diff *diff, const struct listing *x, const struct listing *y)
+int64_t diff_add_place(struct imgc_diff *diff, const struct place *place)
 {
-        fields_t both = x->fields & y->fields, either = x->fields | y->fields;
-        size_t n_compared = 0, n_left_out = 0;
+        size_t number = diff->places.size / sizeof(*place);
+
+        buffer_add(&diff->places, place, sizeof(*place));
+        return diff->places.failed ? -ENOMEM : (int64_t)number;
+}
+
+int diff_add_text(struct imgc_diff *diff, enum imgc_change_kind kind, uint32_t place,
+                  const struct change_text *text)
+{
+        struct change change = {
+                .kind = (uint8_t)kind,
+                .place = place,
+                .entry = diff->texts.size / sizeof(*text),
+                .old_at = NOWHERE,
+                .new_at = NOWHERE,
+        };
+
+        buffer_add(&diff->texts, text, sizeof(*text));
+        return diff->texts.failed ? -ENOMEM : diff_add(diff, &change);
+}
+
+int diff_new(struct imgc_diff **ret)
+{
+        struct imgc_diff *diff = imgc_io_calloc(1, sizeof(*diff));
+
+        if (!diff)
+                return -ENOMEM;
+        diff->references = 1;
+        *ret = diff;
+        return 0;
+}
+
+fields_t diff_fields(struct imgc_diff *diff, const struct listing *x, const struct listing *y)
+{
+        fields_t both = x->fields & y->fields;
 
         if (x->algorithm != y->algorithm)
                 both &= ~FIELD_BIT(FIELD_CONTENT);
-        for (int f = 0; f < N_FIELDS; f++) {
-                if (has_field(both, (enum field)f))
-                        diff->compared[n_compared++] = field_names[f];
-                else if (has_field(either, (enum field)f))
-                        diff->left_out[n_left_out++] = field_names[f];
-        }
+        diff->fields_compared |= both;
+        diff->fields_left_out |= (x->fields | y->fields) & ~both;
         return both;
 }
 
-DEFINE_CLEANUP(struct imgc_diff *, imgc_diff_unref)
+int diff_finish(struct imgc_diff *diff)
+{
+        size_t n_compared = 0, n_left_out = 0;
+
+        for (int f = 0; f < N_FIELDS; f++) {
+                if (has_field(diff->fields_compared, (enum field)f))
+                        diff->compared[n_compared++] = field_names[f];
+                if (has_field(diff->fields_left_out, (enum field)f))
+                        diff->left_out[n_left_out++] = field_names[f];
+        }
+        return diff_find_moves(diff);
+}
+
+int diff_fail(int r, struct imgc_error **reterr)
+{
+        if (r == -ECANCELED)
+                return error_reason(reterr, IMGC_ERROR_CANCELLED, r, "compare", NULL, "cancelled");
+        return error_no_memory(reterr);
+}
 
 IMGC_EXPORT int imgc_diff_trees(struct imgc_context *context, struct imgc_tree *old_tree,
                                 struct imgc_tree *new_tree, struct imgc_diff **ret,
                                 struct imgc_error **reterr)
 {
         _cleanup_(imgc_diff_unrefp) struct imgc_diff *diff = NULL;
+        struct place place = {.old_listing = old_tree->listing, .new_listing = new_tree->listing};
         int r;
 
         if (!old_tree->listing.data || !new_tree->listing.data)
                 return error_reason(reterr, IMGC_ERROR_INVALID_ARGUMENT, -ENODATA, "compare", NULL,
                                     "a tree was read without its listing");
-        diff = imgc_io_calloc(1, sizeof(*diff));
-        if (!diff)
-                return error_no_memory(reterr);
-        diff->references = 1;
-        diff->old_tree = imgc_tree_ref(old_tree);
-        diff->new_tree = imgc_tree_ref(new_tree);
-        diff->pairs = imgc_io_calloc(1, sizeof(*diff->pairs));
-        if (!diff->pairs)
-                return error_no_memory(reterr);
-        diff->n_pairs = 1;
-        diff->pairs[0].old_listing = old_tree->listing;
-        diff->pairs[0].new_listing = new_tree->listing;
-        diff->pairs[0].compared = set_fields(diff, &old_tree->listing, &new_tree->listing);
-        r = diff_compare_pair(context, diff, 0);
-        if (r >= 0)
-                r = diff_find_moves(diff);
-        if (r == -ECANCELED)
-                return error_reason(reterr, IMGC_ERROR_CANCELLED, r, "compare", NULL, "cancelled");
+        r = diff_new(&diff);
         if (r < 0)
                 return error_no_memory(reterr);
+        diff->old_tree = imgc_tree_ref(old_tree);
+        diff->new_tree = imgc_tree_ref(new_tree);
+        place.compared = diff_fields(diff, &old_tree->listing, &new_tree->listing);
+        r = diff_compare_listings(context, diff, &place);
+        if (r >= 0)
+                r = diff_finish(diff);
+        if (r < 0)
+                return diff_fail(r, reterr);
         *ret = TAKE_PTR(diff);
         return 0;
 }
@@ -100,7 +153,9 @@ IMGC_EXPORT struct imgc_diff *imgc_diff_unref(struct imgc_diff *diff)
                 return NULL;
         imgc_tree_unref(diff->old_tree);
         imgc_tree_unref(diff->new_tree);
-        free(diff->pairs);
+        arena_free(&diff->arena);
+        buffer_free(&diff->places);
+        buffer_free(&diff->texts);
         free(diff->changes);
         free(diff);
         return NULL;
@@ -141,9 +196,9 @@ bool change_attribute(const struct listing *listing, uint64_t at, struct attribu
 
 void change_line(const struct imgc_diff *diff, const struct change *change, struct line *ret)
 {
-        const struct pair_of_listings *pair = &diff->pairs[change->pair];
+        const struct place *place = diff_place(diff, change);
 
-        line_at(change->kind == IMGC_CHANGE_ENTRY_REMOVED ? &pair->old_listing : &pair->new_listing,
+        line_at(change->kind == IMGC_CHANGE_ENTRY_REMOVED ? &place->old_listing : &place->new_listing,
                 change->entry, ret);
 }
 
@@ -197,14 +252,14 @@ static void add_span(struct buffer *buffer, struct span span)
         buffer_add(buffer, span.data, span.size);
 }
 
-/* Fills the strings of a change; those that do not apply stay empty and are NULL in *ret. */
-static int make_strings(struct imgc_diff_iterator *iterator, const struct change *change)
+/* Fills the strings of a change of an entry: path, attribute, old and new. */
+static int make_strings(struct imgc_diff_iterator *iterator, const struct change *change,
+                        const char *ret[static 4])
 {
-        const struct pair_of_listings *pair = &iterator->diff->pairs[change->pair];
+        const struct place *place = diff_place(iterator->diff, change);
         struct buffer *path = &iterator->strings[0], *name = &iterator->strings[1];
         struct buffer *old_value = &iterator->strings[2], *new_value = &iterator->strings[3];
         bool has[4] = {true, false, false, false};
-        const char *text[4];
         struct attribute a;
         struct line line;
 
@@ -214,35 +269,55 @@ static int make_strings(struct imgc_diff_iterator *iterator, const struct change
         line_add_path(&line, path);
         if (change->kind == IMGC_CHANGE_ENTRY_MOVED) {
                 has[2] = has[3] = true;
-                add_line_path(&pair->old_listing, change->old_at, old_value);
+                add_line_path(&place->old_listing, change->old_at, old_value);
                 line_add_path(&line, new_value);
         } else if (change->kind == IMGC_CHANGE_ENTRY_CHANGED) {
                 has[1] = true;
-                has[2] = change_attribute(&pair->old_listing, change->old_at, &a);
+                has[2] = change_attribute(&place->old_listing, change->old_at, &a);
                 if (has[2])
                         add_span(old_value, a.value);
                 has[3] = change->new_at != NOWHERE;
                 if (has[3]) {
-                        change_attribute(&pair->new_listing, change->new_at, &a);
+                        change_attribute(&place->new_listing, change->new_at, &a);
                         add_span(new_value, a.value);
                 }
                 add_span(name, attribute_public_name(&a));
         }
         for (size_t i = 0; i < 4; i++) {
-                text[i] = buffer_string(&iterator->strings[i]);
-                if (!text[i])
+                ret[i] = buffer_string(&iterator->strings[i]);
+                if (!ret[i])
                         return -ENOMEM;
+                if (!has[i])
+                        ret[i] = NULL;
+        }
+        return 0;
+}
+
+static int make_change(struct imgc_diff_iterator *iterator, const struct change *change)
+{
+        const struct place *place = diff_place(iterator->diff, change);
+        const char *strings[4] = {NULL};
+
+        if (change_is_of_entry(change)) {
+                if (make_strings(iterator, change, strings) < 0)
+                        return -ENOMEM;
+        } else {
+                const struct change_text *text = diff_text(iterator->diff, change);
+
+                strings[1] = text->attribute;
+                strings[2] = text->old_value;
+                strings[3] = text->new_value;
         }
         iterator->change = (struct imgc_change){
                 .size = sizeof(iterator->change),
                 .kind = change->kind,
-                .image = pair->image,
-                .stage = pair->stage,
-                .input = pair->input,
-                .path = text[0],
-                .attribute = has[1] ? text[1] : NULL,
-                .old_value = has[2] ? text[2] : NULL,
-                .new_value = has[3] ? text[3] : NULL,
+                .image = place->image,
+                .stage = place->stage,
+                .input = place->input,
+                .path = strings[0],
+                .attribute = strings[1],
+                .old_value = strings[2],
+                .new_value = strings[3],
         };
         return 0;
 }
@@ -252,7 +327,7 @@ IMGC_EXPORT int imgc_diff_iterator_next(struct imgc_diff_iterator *iterator, con
 {
         if (iterator->next == iterator->diff->n_changes)
                 return 0;
-        if (make_strings(iterator, &iterator->diff->changes[iterator->next]) < 0)
+        if (make_change(iterator, &iterator->diff->changes[iterator->next]) < 0)
                 return error_no_memory(reterr);
         iterator->next++;
         *ret = &iterator->change;

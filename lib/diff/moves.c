@@ -27,13 +27,13 @@ struct search {
 
 static int read_attributes(struct search *search, const struct change *change, struct attributes *ret)
 {
-        const struct pair_of_listings *pair = &search->diff->pairs[change->pair];
+        const struct place *place = diff_place(search->diff, change);
         struct line line;
 
         change_line(search->diff, change, &line);
-        return attributes_read(change->kind == IMGC_CHANGE_ENTRY_REMOVED ? &pair->old_listing :
-                                                                           &pair->new_listing,
-                               &line, pair->compared, ret);
+        return attributes_read(change->kind == IMGC_CHANGE_ENTRY_REMOVED ? &place->old_listing :
+                                                                           &place->new_listing,
+                               &line, place->compared, ret);
 }
 
 static bool is_file_with_content(const struct attributes *attributes)
@@ -58,7 +58,7 @@ static bool is_file_with_content(const struct attributes *attributes)
 
 static uint64_t hash_attributes(const struct change *change, const struct attributes *attributes)
 {
-        uint64_t h = change->pair;
+        uint64_t h = change->place;
 
         for (size_t i = 0; i < attributes_count(attributes); i++) {
                 const struct attribute *a = attributes_at(attributes, i);
@@ -126,7 +126,7 @@ static int try_pair(struct search *search, uint64_t x, uint64_t y)
         r = read_attributes(search, removed, &search->a);
         if (r >= 0)
                 r = read_attributes(search, added, &search->b);
-        if (r < 0 || removed->pair != added->pair || !attributes_equal(&search->a, &search->b))
+        if (r < 0 || removed->place != added->place || !attributes_equal(&search->a, &search->b))
                 return r;
         added->kind = IMGC_CHANGE_ENTRY_MOVED;
         added->old_at = removed->entry;

@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A diff for people: one line an entry, its path and what happened to it.
+ * A diff for people: one line an entry or input, and what happened to it.
  *
  * A whole directory that was added or removed is one line, unless everything is asked for.
+ * What belongs to a stage stands below a line that names the stage, and what belongs to a tree
+ * below one that names the input.
  */
 #include <errno.h>
-#include <stdio.h>
-#include <time.h>
 
 #include "core/text.h"
 #include "diff/describe.h"
 #include "diff/diff.h"
-#include "tree/escape.h"
 
-/* Paths are padded to a common width up to this one. */
-#define PATH_WIDTH_MAX 48
+/* Names are padded to a common width up to this one. */
+#define NAME_WIDTH_MAX 48
 
-/* One line to be printed: changes first … first + n - 1 are about one entry; `below` more are
+/* One line to be printed: changes first … first + n - 1 are about one thing; `below` more are
  * folded into it. */
 struct row {
         uint64_t first, n, below;
@@ -25,8 +24,9 @@ struct row {
 struct text {
         struct report *report;
         struct buffer rows; /* struct row */
-        struct buffer path, what;
-        uint64_t shown;     /* changes that the rows tell */
+        struct buffer name, what;
+        uint64_t shown; /* changes that the rows tell */
+        const struct place *heading;
 };
 
 static bool has_flag(const struct text *text, uint32_t flag)
@@ -49,6 +49,32 @@ static bool is_below(const struct line *line, const struct line *directory)
                !memcmp(line->name.data, directory->name.data, n);
 }
 
+static bool is_same_string(const char *a, const char *b)
+{
+        return a == b || (a && b && !strcmp(a, b));
+}
+
+static bool is_in_list(uint8_t kind)
+{
+        return kind == IMGC_CHANGE_INPUT_CHANGED || kind == IMGC_CHANGE_ITEM_ADDED ||
+               kind == IMGC_CHANGE_ITEM_REMOVED;
+}
+
+/* Whether a change is told in the row of the one before it. */
+static bool is_same_row(const struct imgc_diff *diff, const struct change *a, const struct change *b)
+{
+        const struct place *x, *y;
+
+        if (a->kind == IMGC_CHANGE_ENTRY_CHANGED)
+                return b->kind == a->kind && b->place == a->place && b->entry == a->entry;
+        if (!is_in_list(a->kind) || !is_in_list(b->kind))
+                return false;
+        x = diff_place(diff, a);
+        y = diff_place(diff, b);
+        return is_same_string(x->image, y->image) && is_same_string(x->stage, y->stage) &&
+               is_same_string(x->input, y->input);
+}
+
 /* The row that begins at a change. */
 static struct row row_at(const struct text *text, uint64_t i)
 {
@@ -57,18 +83,16 @@ static struct row row_at(const struct text *text, uint64_t i)
         struct row row = {.first = i, .n = 1};
         struct line line, other;
 
-        if (first->kind == IMGC_CHANGE_ENTRY_CHANGED) {
-                while (i + row.n < diff->n_changes && (c = &diff->changes[i + row.n])->kind == first->kind &&
-                       c->pair == first->pair && c->entry == first->entry)
-                        row.n++;
+        while (i + row.n < diff->n_changes && is_same_row(diff, first, &diff->changes[i + row.n]))
+                row.n++;
+        if (first->kind != IMGC_CHANGE_ENTRY_ADDED && first->kind != IMGC_CHANGE_ENTRY_REMOVED)
                 return row;
-        }
         change_line(diff, first, &line);
         if (has_flag(text, IMGC_REPORT_VERBOSE | IMGC_REPORT_NAME_ONLY) || !is_directory(&line))
                 return row;
         for (uint64_t j = i + 1; j < diff->n_changes; j++, row.below++) {
                 c = &diff->changes[j];
-                if (c->kind != first->kind || c->pair != first->pair)
+                if (c->kind != first->kind || c->place != first->place)
                         break;
                 change_line(diff, c, &other);
                 if (!is_below(&other, &line))
@@ -92,20 +116,59 @@ static int collect_rows(struct text *text)
         return text->rows.failed ? -ENOMEM : 0;
 }
 
-/* ------------------------------------------------------------------------------ rows */
+/* ------------------------------------------------------------------------------ names */
 
-static void read_path(struct text *text, const struct row *row)
+static void add_visible_string(struct buffer *out, const char *s)
 {
-        const struct change *change = &text->report->diff->changes[row->first];
+        text_add_visible(out, s, strlen(s));
+}
+
+/* Where there is more than one tree, names are set in below what they belong to. */
+static size_t indent_of(const struct place *place, bool of_entry)
+{
+        return !place->stage ? 0 : of_entry && place->input ? 4 : 2;
+}
+
+static void add_entry_name(struct text *text, const struct change *change)
+{
         _cleanup_buffer_ struct buffer bytes = {0};
         struct line line;
 
-        text->path.size = 0;
         change_line(text->report->diff, change, &line);
         line_add_path(&line, &bytes);
-        text_add_visible(&text->path, bytes.data, bytes.size);
+        text_add_visible(&text->name, bytes.data, bytes.size);
         if (is_directory(&line) && !span_is(line.name, "."))
-                buffer_add_char(&text->path, '/');
+                buffer_add_char(&text->name, '/');
+}
+
+static void add_thing_name(struct text *text, const struct change *change)
+{
+        const struct place *place = diff_place(text->report->diff, change);
+
+        if (place->input) {
+                add_visible_string(&text->name, place->input);
+        } else if (place->stage) {
+                buffer_add_literal(&text->name, "stage");
+        } else if (place->image) {
+                buffer_add_literal(&text->name, "image ");
+                add_visible_string(&text->name, place->image);
+        } else {
+                buffer_add_literal(&text->name, "project");
+        }
+}
+
+static void read_name(struct text *text, const struct row *row)
+{
+        const struct change *change = &text->report->diff->changes[row->first];
+        bool of_entry = change_is_of_entry(change);
+
+        text->name.size = 0;
+        for (size_t n = indent_of(diff_place(text->report->diff, change), of_entry); n > 0; n--)
+                buffer_add_char(&text->name, ' ');
+        if (of_entry)
+                add_entry_name(text, change);
+        else
+                add_thing_name(text, change);
 }
 
 /* Columns on a terminal, as far as one can tell: characters. */
@@ -118,14 +181,50 @@ static size_t width_of(const struct buffer *text)
         return n;
 }
 
+/* The lines above a row that name its stage and input, where these are others than above. */
+static void print_headings(struct text *text, const struct change *change)
+{
+        static const struct place nowhere = {0};
+        const struct place *place = diff_place(text->report->diff, change);
+        const struct place *before = text->heading ? text->heading : &nowhere;
+        struct buffer *out = &text->report->out;
+        bool same_stage = is_same_string(place->image, before->image) &&
+                          is_same_string(place->stage, before->stage);
+
+        text->heading = place;
+        if (place->stage && !same_stage) {
+                add_visible_string(out, place->image);
+                buffer_add_char(out, '/');
+                add_visible_string(out, place->stage);
+                buffer_add_char(out, '\n');
+        }
+        if (change_is_of_entry(change) && place->input &&
+            !(same_stage && is_same_string(place->input, before->input))) {
+                buffer_add_literal(out, "  ");
+                add_visible_string(out, place->input);
+                buffer_add_char(out, '\n');
+        }
+}
+
+/* ------------------------------------------------------------------------------ rows */
+
 static const char *color_of(uint8_t kind)
 {
         switch (kind) {
         case IMGC_CHANGE_ENTRY_ADDED:
+        case IMGC_CHANGE_IMAGE_ADDED:
+        case IMGC_CHANGE_STAGE_ADDED:
+        case IMGC_CHANGE_INPUT_ADDED:
                 return "\033[32m";
         case IMGC_CHANGE_ENTRY_REMOVED:
+        case IMGC_CHANGE_IMAGE_REMOVED:
+        case IMGC_CHANGE_STAGE_REMOVED:
+        case IMGC_CHANGE_INPUT_REMOVED:
                 return "\033[31m";
         case IMGC_CHANGE_ENTRY_MOVED:
+        case IMGC_CHANGE_IMAGE_MOVED:
+        case IMGC_CHANGE_STAGE_MOVED:
+        case IMGC_CHANGE_INPUT_MOVED:
                 return "\033[36m";
         default:
                 return "\033[33m";
@@ -134,50 +233,35 @@ static const char *color_of(uint8_t kind)
 
 static void describe_row(struct text *text, const struct row *row)
 {
-        const struct imgc_diff *diff = text->report->diff;
-        const struct change *first = &diff->changes[row->first];
-        _cleanup_buffer_ struct buffer bytes = {0};
-        struct line line;
-
         text->what.size = 0;
-        switch (first->kind) {
-        case IMGC_CHANGE_ENTRY_MOVED:
-                line_at(&diff->pairs[first->pair].old_listing, first->old_at, &line);
-                line_add_path(&line, &bytes);
-                buffer_add_literal(&text->what, "moved from ");
-                text_add_visible(&text->what, bytes.data, bytes.size);
-                break;
-        case IMGC_CHANGE_ENTRY_CHANGED:
-                describe_changes(diff, first, row->n, has_flag(text, IMGC_REPORT_VERBOSE), &text->what);
-                break;
-        default:
-                buffer_add_string(&text->what,
-                                  first->kind == IMGC_CHANGE_ENTRY_ADDED ? "added" : "removed");
-                if (row->below)
-                        buffer_printf(&text->what, ", with %llu below it", (unsigned long long)row->below);
-        }
+        describe_changes(text->report->diff, &text->report->diff->changes[row->first], row->n,
+                         has_flag(text, IMGC_REPORT_VERBOSE), &text->what);
+        if (row->below)
+                buffer_printf(&text->what, ", with %llu below it", (unsigned long long)row->below);
 }
 
 static int print_row(struct text *text, const struct row *row, size_t width)
 {
+        const struct change *change = &text->report->diff->changes[row->first];
         struct buffer *out = &text->report->out;
         bool color = has_flag(text, IMGC_REPORT_COLOR);
 
-        read_path(text, row);
-        buffer_add(out, text->path.data, text->path.size);
+        print_headings(text, change);
+        read_name(text, row);
+        buffer_add(out, text->name.data, text->name.size);
         if (!has_flag(text, IMGC_REPORT_NAME_ONLY)) {
                 describe_row(text, row);
-                for (size_t n = width_of(&text->path); n < width; n++)
+                for (size_t n = width_of(&text->name); n < width; n++)
                         buffer_add_char(out, ' ');
                 buffer_add_literal(out, "  ");
                 if (color)
-                        buffer_add_string(out, color_of(text->report->diff->changes[row->first].kind));
+                        buffer_add_string(out, color_of(change->kind));
                 buffer_add(out, text->what.data, text->what.size);
                 if (color)
                         buffer_add_literal(out, "\033[0m");
         }
         buffer_add_char(out, '\n');
-        return text->path.failed || text->what.failed ? -ENOMEM : report_flush(text->report, false);
+        return text->name.failed || text->what.failed ? -ENOMEM : report_flush(text->report, false);
 }
 
 static int print_rows(struct text *text)
@@ -188,54 +272,16 @@ static int print_rows(struct text *text)
         int r = 0;
 
         for (size_t i = 0; i < n; i++) {
-                read_path(text, &rows[i]);
-                width = MAX(width, width_of(&text->path));
+                read_name(text, &rows[i]);
+                width = MAX(width, width_of(&text->name));
         }
-        width = MIN(width, (size_t)PATH_WIDTH_MAX);
+        width = MIN(width, (size_t)NAME_WIDTH_MAX);
         for (size_t i = 0; i < n && r >= 0; i++)
                 r = print_row(text, &rows[i], width);
         if (left)
                 buffer_printf(&text->report->out, "… and %llu more change%s\n",
                               (unsigned long long)left, left == 1 ? "" : "s");
         return r;
-}
-
-/* ------------------------------------------------------------------------------ numbers */
-
-static void print_stat(struct text *text)
-{
-        static const struct {
-                uint8_t kind;
-                const char *word;
-        } kinds[] = {
-                {IMGC_CHANGE_ENTRY_CHANGED, "changed"},
-                {IMGC_CHANGE_ENTRY_ADDED, "added"},
-                {IMGC_CHANGE_ENTRY_REMOVED, "removed"},
-                {IMGC_CHANGE_ENTRY_MOVED, "moved"},
-        };
-        const struct imgc_diff *diff = text->report->diff;
-        uint64_t n_kind[ELEMENTSOF(kinds)] = {0}, n_keyword[N_KEYWORDS] = {0};
-        const struct change *before = NULL;
-
-        for (uint64_t i = 0; i < diff->n_changes; before = &diff->changes[i++]) {
-                const struct change *c = &diff->changes[i];
-                bool same = before && before->kind == c->kind && before->pair == c->pair &&
-                            before->entry == c->entry;
-
-                for (size_t k = 0; k < ELEMENTSOF(kinds); k++)
-                        n_kind[k] += c->kind == kinds[k].kind && !same;
-                if (c->kind == IMGC_CHANGE_ENTRY_CHANGED &&
-                    !(same && c->keyword == KEYWORD_XATTR && before->keyword == KEYWORD_XATTR))
-                        n_keyword[c->keyword]++;
-        }
-        for (size_t k = 0; k < ELEMENTSOF(kinds); k++)
-                if (n_kind[k])
-                        buffer_printf(&text->report->out, "%-8s %8llu\n", kinds[k].word,
-                                      (unsigned long long)n_kind[k]);
-        for (int k = 0; k < N_KEYWORDS; k++)
-                if (n_keyword[k])
-                        buffer_printf(&text->report->out, "  %-14s %8llu\n",
-                                      keyword_title((enum keyword)k), (unsigned long long)n_keyword[k]);
 }
 
 static void print_left_out(struct text *text)
@@ -248,7 +294,7 @@ static void print_left_out(struct text *text)
         buffer_add_literal(out, "not compared: ");
         for (size_t i = 0; names[i]; i++)
                 buffer_printf(out, "%s%s", i ? ", " : "", names[i]);
-        buffer_add_literal(out, " (only one side has it)\n");
+        buffer_add_literal(out, " (not on both sides)\n");
 }
 
 int report_text(struct report *report)
@@ -257,7 +303,7 @@ int report_text(struct report *report)
         int r = 0;
 
         if (has_flag(&text, IMGC_REPORT_STAT)) {
-                print_stat(&text);
+                report_stat(report);
         } else {
                 r = collect_rows(&text);
                 if (r >= 0)
@@ -266,7 +312,7 @@ int report_text(struct report *report)
         if (r >= 0 && !has_flag(&text, IMGC_REPORT_NAME_ONLY))
                 print_left_out(&text);
         buffer_free(&text.rows);
-        buffer_free(&text.path);
+        buffer_free(&text.name);
         buffer_free(&text.what);
         return r;
 }

@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tree/escape.h"
 
-bool escape_is_plain(unsigned char c)
-{
-        return c > 0x20 && c < 0x7f && c != '#' && c != '=' && c != '\\' && c != '*' && c != '?' &&
-               c != '[';
-}
-
 void escape_add(struct buffer *buffer, const char *s, size_t size)
 {
         size_t start = 0;

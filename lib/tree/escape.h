@@ -6,8 +6,14 @@
 
 #include "core/buffer.h"
 
-/* Whether a listing has this byte as it is. */
-bool escape_is_plain(unsigned char c);
+/* Whether a listing has this byte as it is: printable ASCII but space # = \ * ? [ */
+static inline bool escape_is_plain(unsigned char c)
+{
+        static const uint64_t plain[4] = {0x5ffffbf600000000, 0x7fffffffe7ffffff, 0, 0}; /* a bit a byte */
+
+        return plain[c >> 6] >> (c & 63) & 1;
+}
+
 void escape_add(struct buffer *buffer, const char *s, size_t size);
 /* Adds the bytes that an escaped text stands for. The text must be canonical. */
 void escape_decode(struct buffer *buffer, const char *s, size_t size);

@@ -3,27 +3,30 @@
 
 #include "tree/escape.h"
 
+#define T(name)     (1u << TYPE_##name)
+#define ALL_TYPES   ((1u << N_TYPES) - 1)
+#define ALL_BUT_DIR (ALL_TYPES & ~T(DIR))
+
 static const struct {
-        const char *name;
         enum field field;
-        const char *types; /* that may have it, separated by spaces; NULL is all */
-        bool required;
+        uint8_t types; /* that may have it */
+        bool required; /* of those that may */
 } keywords[N_KEYWORDS] = {
-        [KEYWORD_TYPE] = {"type", FIELD_TYPE, NULL, true},
-        [KEYWORD_MODE] = {"mode", FIELD_MODE, NULL, true},
-        [KEYWORD_EXEC] = {"exec", FIELD_EXEC, "file", false},
-        [KEYWORD_UID] = {"uid", FIELD_UID, NULL, true},
-        [KEYWORD_GID] = {"gid", FIELD_GID, NULL, true},
-        [KEYWORD_SIZE] = {"size", FIELD_SIZE, "file", true},
-        [KEYWORD_DEVICE] = {"device", FIELD_DEVICE, "char block", true},
-        [KEYWORD_LINK] = {"link", FIELD_LINK, "link", true},
-        [KEYWORD_HARDLINK] = {"hardlink", FIELD_HARDLINK, "file link fifo socket char block", false},
-        [KEYWORD_TIME] = {"time", FIELD_TIME, NULL, true},
-        [KEYWORD_FLAGS] = {"flags", FIELD_FLAGS, NULL, false},
-        [KEYWORD_ACL_ACCESS] = {"acl.access", FIELD_ACL, "file dir fifo socket char block", false},
-        [KEYWORD_ACL_DEFAULT] = {"acl.default", FIELD_ACL, "dir", false},
-        [KEYWORD_XATTR] = {NULL, FIELD_XATTR, NULL, false},
-        [KEYWORD_DIGEST] = {NULL, FIELD_CONTENT, "file", true},
+        [KEYWORD_TYPE] = {FIELD_TYPE, ALL_TYPES, true},
+        [KEYWORD_MODE] = {FIELD_MODE, ALL_TYPES, true},
+        [KEYWORD_EXEC] = {FIELD_EXEC, T(FILE), false},
+        [KEYWORD_UID] = {FIELD_UID, ALL_TYPES, true},
+        [KEYWORD_GID] = {FIELD_GID, ALL_TYPES, true},
+        [KEYWORD_SIZE] = {FIELD_SIZE, T(FILE), true},
+        [KEYWORD_DEVICE] = {FIELD_DEVICE, T(CHAR) | T(BLOCK), true},
+        [KEYWORD_LINK] = {FIELD_LINK, T(LINK), true},
+        [KEYWORD_HARDLINK] = {FIELD_HARDLINK, ALL_BUT_DIR, false},
+        [KEYWORD_TIME] = {FIELD_TIME, ALL_TYPES, true},
+        [KEYWORD_FLAGS] = {FIELD_FLAGS, ALL_TYPES, false},
+        [KEYWORD_ACL_ACCESS] = {FIELD_ACL, ALL_TYPES & ~T(LINK), false},
+        [KEYWORD_ACL_DEFAULT] = {FIELD_ACL, T(DIR), false},
+        [KEYWORD_XATTR] = {FIELD_XATTR, ALL_TYPES, false},
+        [KEYWORD_DIGEST] = {FIELD_CONTENT, T(FILE), true},
 };
 
 enum field keyword_field(enum keyword keyword)
@@ -36,30 +39,60 @@ bool keyword_is_required(enum keyword keyword)
         return keywords[keyword].required;
 }
 
-bool keyword_may_stand_on(enum keyword keyword, struct span type)
+bool keyword_may_stand_on(enum keyword keyword, enum entry_type type)
 {
-        const char *types = keywords[keyword].types;
-
-        while (types && *types) {
-                size_t n = strcspn(types, " ");
-
-                if (n == type.size && !memcmp(types, type.data, n))
-                        return true;
-                types += n + (types[n] == ' ');
-        }
-        return !types;
+        return keywords[keyword].types >> type & 1;
 }
 
+enum entry_type type_of(struct span word)
+{
+        static const char *const words[N_TYPES] = {"file", "dir", "link", "fifo", "socket", "char", "block"};
+        int t = 0;
+
+        while (t < N_TYPES && !span_is(word, words[t]))
+                t++;
+        return (enum entry_type)t;
+}
+
+/* Written out, because a listing has ten of them a line. */
 enum keyword keyword_of(struct span name)
 {
-        for (int k = 0; k < N_KEYWORDS; k++)
-                if (keywords[k].name && span_is(name, keywords[k].name))
-                        return (enum keyword)k;
-        if (name.size > 6 && !memcmp(name.data, "xattr.", 6))
-                return KEYWORD_XATTR;
-        if (span_is(name, "xxh128") || span_is(name, "sha256"))
-                return KEYWORD_DIGEST;
-        return N_KEYWORDS;
+#define IS(word) (name.size == sizeof(word) - 1 && !memcmp(name.data, word, sizeof(word) - 1))
+        if (!name.size)
+                return N_KEYWORDS;
+        switch (*name.data) {
+        case 't':
+                return IS("type") ? KEYWORD_TYPE : IS("time") ? KEYWORD_TIME : N_KEYWORDS;
+        case 'm':
+                return IS("mode") ? KEYWORD_MODE : N_KEYWORDS;
+        case 'e':
+                return IS("exec") ? KEYWORD_EXEC : N_KEYWORDS;
+        case 'u':
+                return IS("uid") ? KEYWORD_UID : N_KEYWORDS;
+        case 'g':
+                return IS("gid") ? KEYWORD_GID : N_KEYWORDS;
+        case 's':
+                return IS("size") ? KEYWORD_SIZE : IS("sha256") ? KEYWORD_DIGEST : N_KEYWORDS;
+        case 'd':
+                return IS("device") ? KEYWORD_DEVICE : N_KEYWORDS;
+        case 'l':
+                return IS("link") ? KEYWORD_LINK : N_KEYWORDS;
+        case 'h':
+                return IS("hardlink") ? KEYWORD_HARDLINK : N_KEYWORDS;
+        case 'f':
+                return IS("flags") ? KEYWORD_FLAGS : N_KEYWORDS;
+        case 'a':
+                return IS("acl.access")  ? KEYWORD_ACL_ACCESS :
+                       IS("acl.default") ? KEYWORD_ACL_DEFAULT :
+                                           N_KEYWORDS;
+        case 'x':
+                if (IS("xxh128"))
+                        return KEYWORD_DIGEST;
+                return name.size > 6 && !memcmp(name.data, "xattr.", 6) ? KEYWORD_XATTR : N_KEYWORDS;
+        default:
+                return N_KEYWORDS;
+        }
+#undef IS
 }
 
 size_t line_at(const struct listing *listing, size_t offset, struct line *ret)

@@ -35,6 +35,18 @@ enum keyword {
         N_KEYWORDS
 };
 
+/* The words of "type". */
+enum entry_type {
+        TYPE_FILE,
+        TYPE_DIR,
+        TYPE_LINK,
+        TYPE_FIFO,
+        TYPE_SOCKET,
+        TYPE_CHAR,
+        TYPE_BLOCK,
+        N_TYPES
+};
+
 /* A listing in memory that belongs to somebody else. */
 struct listing {
         const char *data;
@@ -79,11 +91,13 @@ bool line_get_attribute(const struct line *line, enum keyword keyword, struct at
 
 /* Which keyword a name is; N_KEYWORDS of none. */
 enum keyword keyword_of(struct span name);
+/* Which type a word is; N_TYPES of none. */
+enum entry_type type_of(struct span word);
 
 /* The field that a keyword belongs to; of KEYWORD_XATTR the name decides, see xattr_field(). */
 enum field keyword_field(enum keyword keyword);
 /* Whether entries of that type may have it; whether those that may have it must. */
-bool keyword_may_stand_on(enum keyword keyword, struct span type);
+bool keyword_may_stand_on(enum keyword keyword, enum entry_type type);
 bool keyword_is_required(enum keyword keyword);
 
 /* Whether a line says nothing but "type=dir" where it would say more if more were known. */

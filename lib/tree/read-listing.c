@@ -64,24 +64,14 @@ static bool split(struct span *s, char separator, struct span *ret)
         return true;
 }
 
-static const char *check_type(struct span value)
-{
-        static const char *const types[] = {"file", "dir", "link", "fifo", "socket", "char", "block"};
-
-        for (size_t i = 0; i < ELEMENTSOF(types); i++)
-                if (span_is(value, types[i]))
-                        return NULL;
-        return "unknown type";
-}
-
-static const char *check_mode(struct span value, struct span type)
+static const char *check_mode(struct span value, enum entry_type type)
 {
         if (value.size != 4)
                 return "malformed mode";
         for (size_t i = 0; i < 4; i++)
                 if (value.data[i] < '0' || value.data[i] > '7')
                         return "malformed mode";
-        if (span_is(type, "link") && !span_is(value, "0777"))
+        if (type == TYPE_LINK && !span_is(value, "0777"))
                 return "a link's mode is 0777";
         return NULL;
 }
@@ -178,11 +168,11 @@ static const char *check_xattr(struct reader *reader, const struct attribute *a)
 
 /* ------------------------------------------------------------------------------ attributes */
 
-static const char *check_value(struct reader *reader, const struct attribute *a, struct span type)
+static const char *check_value(struct reader *reader, const struct attribute *a, enum entry_type type)
 {
         switch (a->keyword) {
         case KEYWORD_TYPE:
-                return check_type(a->value);
+                return type == N_TYPES ? "unknown type" : NULL;
         case KEYWORD_MODE:
                 return check_mode(a->value, type);
         case KEYWORD_EXEC:
@@ -213,7 +203,7 @@ static const char *check_value(struct reader *reader, const struct attribute *a,
         }
 }
 
-static const char *check_link_to_first(struct reader *reader, struct span type, uint32_t seen,
+static const char *check_link_to_first(struct reader *reader, enum entry_type type, uint32_t seen,
                                        struct span first)
 {
         struct attribute a;
@@ -225,12 +215,12 @@ static const char *check_link_to_first(struct reader *reader, struct span type, 
                 return "the first of the hard links is not listed before";
         if (line_get_attribute(&target, KEYWORD_HARDLINK, &a))
                 return "the first of the hard links is a link to another";
-        if (!line_get_attribute(&target, KEYWORD_TYPE, &a) || !span_equals(a.value, type))
+        if (!line_get_attribute(&target, KEYWORD_TYPE, &a) || type_of(a.value) != type)
                 return "hard links of different types";
         return NULL;
 }
 
-static const char *check_complete(struct reader *reader, const struct line *line, struct span type,
+static const char *check_complete(struct reader *reader, const struct line *line, enum entry_type type,
                                   uint32_t seen)
 {
         if (line_is_bare(&reader->listing, line))
@@ -259,11 +249,13 @@ static const char *next_attribute(struct span *rest, struct attribute *ret)
         return ret->keyword == N_KEYWORDS ? "unknown keyword" : NULL;
 }
 
-static const char *check_attributes(struct reader *reader, const struct line *line, struct span *ret_type)
+static const char *check_attributes(struct reader *reader, const struct line *line,
+                                    enum entry_type *ret_type)
 {
-        struct span rest = line->rest, type = {0}, first = {0};
+        struct span rest = line->rest, first = {0};
         const struct listing *listing = &reader->listing;
         struct attribute a, size = {0};
+        enum entry_type type = N_TYPES;
         const char *reason;
         uint32_t seen = 0;
         uint64_t bytes;
@@ -278,7 +270,7 @@ static const char *check_attributes(struct reader *reader, const struct line *li
                 if (seen >> a.keyword && !(a.keyword == KEYWORD_XATTR && seen >> a.keyword == 1))
                         return "keywords doubled or out of order";
                 if (a.keyword == KEYWORD_TYPE)
-                        type = a.value;
+                        type = type_of(a.value);
                 if (a.keyword != KEYWORD_XATTR && !has_field(listing->fields, keyword_field(a.keyword)))
                         return "keyword of a field that does not count";
                 reason = check_value(reader, &a, type);
@@ -315,7 +307,9 @@ static const char *check_name(struct span name)
         if (name.size < 3 || memcmp(p, "./", 2) != 0)
                 return "a name begins with ./";
         for (p += 2;;) {
-                int c = p < end ? escape_next(&p, end) : '/';
+                int c = p == end                            ? '/' :
+                        escape_is_plain((unsigned char)*p) ? (unsigned char)*p++ :
+                                                             escape_next(&p, end);
 
                 if (c < 0)
                         return "byte in a name that is not escaped as it must be";
@@ -421,7 +415,7 @@ static const char *read_line(struct reader *reader, size_t *ret_next)
         size_t left = listing->size - reader->offset;
         const char *end = memchr(start, '\n', left), *space;
         struct line line;
-        struct span type;
+        enum entry_type type;
         const char *reason;
 
         if (!end)
@@ -436,7 +430,7 @@ static const char *read_line(struct reader *reader, size_t *ret_next)
         if (!reason)
                 reason = check_attributes(reader, &line, &type);
         if (!reason)
-                reason = check_place(reader, &line, span_is(type, "dir"));
+                reason = check_place(reader, &line, type == TYPE_DIR);
         reader->previous = line;
         reader->summary.n_entries++;
         *ret_next = reader->offset + (size_t)(end - start) + 1;
