@@ -22,22 +22,11 @@
 #ifndef SYS_listxattrat
 #define SYS_listxattrat 465
 #endif
-#ifndef SYS_file_getattr
-#define SYS_file_getattr 468
-#endif
 
 struct xattr_args_v0 {
         uint64_t value __attribute__((aligned(8)));
         uint32_t size;
         uint32_t flags;
-};
-
-struct file_attr_v0 {
-        uint64_t xflags;
-        uint32_t extsize;
-        uint32_t nextents;
-        uint32_t projid;
-        uint32_t cowextsize;
 };
 
 #define RETRY(expression)                                         \
@@ -195,24 +184,25 @@ int imgc_io_fgetflags(int fd, uint32_t *ret)
         return 0;
 }
 
-int imgc_io_getxflagsat(int dirfd, const char *name, uint32_t *ret)
+int imgc_io_getflagsat(int dirfd, const char *name, uint32_t *ret)
 {
-        struct file_attr_v0 attr = {0};
-        int r = RETRY((int)syscall(SYS_file_getattr, dirfd, name, &attr, sizeof(attr),
-                                   at_flags(name)));
+        static const struct {
+                uint64_t attribute;
+                uint32_t flag;
+        } flags[] = {
+                {STATX_ATTR_IMMUTABLE, FS_IMMUTABLE_FL},
+                {STATX_ATTR_APPEND, FS_APPEND_FL},
+                {STATX_ATTR_NODUMP, FS_NODUMP_FL},
+        };
+        struct statx stx = {0};
+        int r = RETRY(statx(dirfd, name, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT, 0, &stx));
 
-        if (r == -EBADF && !*name) {
-                char path[320];
-
-                r = proc_path(dirfd, name, path);
-                if (r >= 0)
-                        r = RETRY((int)syscall(SYS_file_getattr, AT_FDCWD, path, &attr, sizeof(attr), 0));
-        }
-        if (r == -ENOSYS)
-                return -EOPNOTSUPP;
         if (r < 0)
                 return r;
-        *ret = (uint32_t)attr.xflags;
+        *ret = 0;
+        for (size_t i = 0; i < ELEMENTSOF(flags); i++)
+                if (stx.stx_attributes & flags[i].attribute)
+                        *ret |= flags[i].flag;
         return 0;
 }
 

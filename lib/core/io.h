@@ -40,8 +40,8 @@ ssize_t imgc_io_getxattrat(int dirfd, const char *name, const char *xattr, void 
 
 /* Inode flags as FS_IOC_GETFLAGS gives them. */
 int imgc_io_fgetflags(int fd, uint32_t *ret);
-/* The same without opening (Linux 6.17), in FS_XFLAG_…: -EOPNOTSUPP where the kernel can't. */
-int imgc_io_getxflagsat(int dirfd, const char *name, uint32_t *ret);
+/* Those of them that statx tells (immutable, append-only, no-dump), without opening. */
+int imgc_io_getflagsat(int dirfd, const char *name, uint32_t *ret);
 
 int imgc_io_thread_create(pthread_t *ret, void *(*run)(void *), void *userdata);
 

@@ -154,9 +154,8 @@ static int find(struct search *search)
                 return r;
         c = (struct candidate *)(void *)search->candidates.data;
         n = search->candidates.size / sizeof(*c);
-        if (n < 2)
-                return 0;
-        qsort(c, n, sizeof(*c), compare_candidates);
+        if (n > 1)
+                qsort(c, n, sizeof(*c), compare_candidates);
         for (size_t i = 0, end; i < n; i = end) {
                 for (end = i + 1; end < n && c[end].hash == c[i].hash; end++)
                         ;

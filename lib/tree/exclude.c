@@ -11,7 +11,7 @@
 struct component {
         const char *text;
         size_t size;
-        bool any; /* "**" */
+        bool any; /* two stars or more: any number of components */
 };
 
 struct pattern {
@@ -86,7 +86,7 @@ static int pattern_split(struct pattern *pattern, const char *text)
 
                 c->text = p;
                 c->size = (size_t)(end - p);
-                c->any = c->size == 2 && !memcmp(p, "**", 2);
+                        c->any = c->size >= 2 && strspn(p, "*") >= c->size;
                 p = end + (*end == '\\');
                 if (!*p)
                         return 0;

@@ -10,31 +10,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <unistd.h>
 
 #include "tree/walk-internal.h"
 
 /* From here on a file is worth telling others that there is more to do beside it. */
 #define BIG_FILE_BYTES ((off_t)1 << 20)
-
-static const struct {
-        uint32_t xflag, flag;
-} xflags[] = {
-        {FS_XFLAG_IMMUTABLE, FS_IMMUTABLE_FL},
-        {FS_XFLAG_APPEND, FS_APPEND_FL},
-        {FS_XFLAG_NODUMP, FS_NODUMP_FL},
-};
-
-static uint32_t flags_of_xflags(uint32_t x)
-{
-        uint32_t flags = 0;
-
-        for (size_t i = 0; i < ELEMENTSOF(xflags); i++)
-                if (x & xflags[i].xflag)
-                        flags |= xflags[i].flag;
-        return flags;
-}
 
 static int check_owner(const struct walk *walk, const struct stat *st)
 {
@@ -81,12 +62,8 @@ static int read_flags(struct walk *walk, const struct place *place, int fd, uint
         *ret = 0;
         if (!has_field(walk->fields, FIELD_FLAGS))
                 return 0;
-        if (fd >= 0) {
-                r = imgc_io_fgetflags(fd, &flags);
-        } else {
-                r = imgc_io_getxflagsat(place->dirfd, place->name, &flags);
-                flags = flags_of_xflags(flags);
-        }
+        r = fd >= 0 ? imgc_io_fgetflags(fd, &flags) :
+                      imgc_io_getflagsat(place->dirfd, place->name, &flags);
         /* A file system without flags has none. */
         if (r == -ENOTTY || r == -EOPNOTSUPP || r == -EINVAL)
                 return 0;
@@ -327,12 +304,13 @@ static int read_file(struct walk *walk, const struct place *place, int fd, struc
                 return r;
         facts.stat = &st;
         facts.size = (uint64_t)st.st_size;
-        if (has_field(walk->fields, FIELD_CONTENT)) {
+        if (has_field(walk->fields, FIELD_CONTENT))
+                facts.digest = digest;
+        if (facts.digest || (!st.st_size && has_field(walk->fields, FIELD_SIZE))) {
                 if (st.st_size >= BIG_FILE_BYTES && before_content)
                         r = before_content(userdata);
                 if (r >= 0)
                         r = hash_content(walk, place, fd, &st, digest, &facts.size);
-                facts.digest = digest;
         }
         if (r >= 0)
                 r = read_xattrs(walk, place, fd);
@@ -367,66 +345,79 @@ static int read_link(struct walk *walk, const struct place *place, const struct 
         return 0;
 }
 
+/* Access times that move are a cost, and a change. Only an owner may ask so. */
+static int open_file(struct walk *walk, const struct place *place, int *ret)
+{
+        const int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+        int fd = imgc_io_openat(place->dirfd, place->name, flags | O_NOATIME);
+
+        if (fd == -EPERM)
+                fd = imgc_io_openat(place->dirfd, place->name, flags);
+        if (fd < 0)
+                return fail_here(walk, place, changed_if_gone(fd), "open");
+        *ret = fd;
+        return 0;
+}
+
 /* By name, without opening: all that is no regular file, and regular files of which only
  * metadata counts. */
-static int read_by_name(struct walk *walk, const struct place *place, uint8_t type,
+static int read_by_name(struct walk *walk, const struct place *place, uint8_t type, const struct stat *st,
                         struct entry *entry)
 {
-        struct entry_facts facts = {.xattrs = &place->worker->xattrs};
-        struct group *group;
-        struct stat st;
-        bool done;
-        int r;
+        struct entry_facts facts = {.stat = st, .xattrs = &place->worker->xattrs};
+        struct group *group = NULL;
+        bool done = false;
+        int r = 0;
 
-        r = imgc_io_fstatat(place->dirfd, place->name, &st, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH);
-        r = changed_if_gone(r);
-        if (r >= 0 && !entry_type_name(st.st_mode))
+        if (!entry_type_name(st->st_mode))
                 r = -EOPNOTSUPP;
-        if (r >= 0 && type != IFTODT(st.st_mode))
+        if (r >= 0 && type != IFTODT(st->st_mode))
                 r = -ESTALE;
         if (r >= 0)
-                r = check_owner(walk, &st);
+                r = check_owner(walk, st);
         if (r < 0)
                 return fail_here(walk, place, r, "read");
-        if (!S_ISDIR(st.st_mode)) {
-                r = join_links(walk, place, &st, entry, &group, &done);
-                if (r < 0 || done)
-                        return r;
-        } else {
-                group = NULL; /* a mount point that is not entered */
-        }
-        facts.stat = &st;
-        facts.size = (uint64_t)st.st_size;
-        if (S_ISLNK(st.st_mode)) {
-                r = read_link(walk, place, &st, &facts.link);
-                if (r < 0)
-                        return r;
-        }
-        r = read_xattrs(walk, place, -1);
+        /* A directory is a mount point that is not entered. */
+        if (!S_ISDIR(st->st_mode))
+                r = join_links(walk, place, st, entry, &group, &done);
+        if (r < 0 || done)
+                return r;
+        facts.size = (uint64_t)st->st_size;
+        if (S_ISLNK(st->st_mode))
+                r = read_link(walk, place, st, &facts.link);
+        if (r >= 0)
+                r = read_xattrs(walk, place, -1);
         if (r >= 0)
                 r = read_flags(walk, place, -1, &facts.flags);
         if (r >= 0)
-                r = check_unchanged(walk, place, -1, &st);
+                r = check_unchanged(walk, place, -1, st);
         return r < 0 ? r : store_text(walk, place, &facts, entry, group);
+}
+
+/* Whether a regular file must be opened. Its flags can be had from a descriptor everywhere; and
+ * a size of 0 is a claim that only reading proves. */
+static bool needs_open(fields_t fields, const struct stat *st)
+{
+        return fields & (FIELD_BIT(FIELD_CONTENT) | FIELD_BIT(FIELD_FLAGS)) ||
+               (st && S_ISREG(st->st_mode) && !st->st_size && has_field(fields, FIELD_SIZE));
 }
 
 int read_entry(struct walk *walk, const struct place *place, uint8_t type, struct entry *entry,
                int (*before_content)(void *userdata), void *userdata)
 {
-        /* Flags of a regular file can be had from its descriptor everywhere. */
-        const fields_t need_open = FIELD_BIT(FIELD_CONTENT) | FIELD_BIT(FIELD_FLAGS);
-        const int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
         _cleanup_close_ int fd = -1;
+        struct stat st;
+        int r;
 
+        if (type != DT_REG || !needs_open(walk->fields, NULL)) {
+                r = imgc_io_fstatat(place->dirfd, place->name, &st, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH);
+                if (r < 0)
+                        return fail_here(walk, place, changed_if_gone(r), "read");
+                if (type != DT_REG || !needs_open(walk->fields, &st))
+                        return read_by_name(walk, place, type, &st, entry);
+        }
         if (place->fd >= 0)
                 return read_file(walk, place, place->fd, entry, before_content, userdata);
-        if (type != DT_REG || !(walk->fields & need_open))
-                return read_by_name(walk, place, type, entry);
-        /* Access times that move are a cost, and a change. Only an owner may ask so. */
-        fd = imgc_io_openat(place->dirfd, place->name, flags | O_NOATIME);
-        if (fd == -EPERM)
-                fd = imgc_io_openat(place->dirfd, place->name, flags);
-        if (fd < 0)
-                return fail_here(walk, place, changed_if_gone(fd), "open");
-        return read_file(walk, place, fd, entry, before_content, userdata);
+        r = open_file(walk, place, &fd);
+        return r < 0 ? r : read_file(walk, place, fd, entry, before_content, userdata);
 }

@@ -538,8 +538,6 @@ int walk_single(struct walk *walk, int path_fd, int file_fd, struct imgc_error *
                 return finish(walk, r, reterr);
         walk->root_uid = st.st_uid;
         walk->n_entries = walk->workers[0].n_entries = 1;
-        if (!(walk->fields & FIELD_BIT(FIELD_CONTENT)) && !has_field(walk->fields, FIELD_FLAGS))
-                place.fd = -1;
         r = read_entry(walk, &place, IFTODT(st.st_mode), &walk->single, NULL, NULL);
         return finish(walk, r, reterr);
 }
