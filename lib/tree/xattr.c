@@ -55,6 +55,22 @@ static size_t capability_without_root(unsigned char *value, size_t size, uint32_
         return XATTR_CAPS_SZ_2;
 }
 
+/* XFS shows an ACL a second time, to root, in its own form. A file system without such copies
+ * may have an attribute of that name that is just that: then there need be no ACL. */
+static bool is_copy_of_acl(const char *const *names, size_t n, const char *name)
+{
+        static const char *const copies[][2] = {
+                {"trusted.SGI_ACL_FILE", "system.posix_acl_access"},
+                {"trusted.SGI_ACL_DEFAULT", "system.posix_acl_default"},
+        };
+
+        for (size_t c = 0; c < ELEMENTSOF(copies); c++)
+                for (size_t i = 0; !strcmp(name, copies[c][0]) && i < n; i++)
+                        if (!strcmp(names[i], copies[c][1]))
+                                return true;
+        return false;
+}
+
 static int add_one(struct xattr_scratch *scratch, const struct xattr_source *source,
                    fields_t fields, uint32_t root_uid, const char *name, struct buffer *buffer)
 {
@@ -123,6 +139,8 @@ int xattrs_format(struct xattr_scratch *scratch, const struct xattr_source *sour
 
         scratch->acl_access.size = scratch->acl_default.size = 0;
         for (size_t i = 0; i < n_names; i++) {
+                if (is_copy_of_acl(names, n_names, names[i]))
+                        continue;
                 r = add_one(scratch, source, fields, root_uid, names[i], &xattrs);
                 if (r < 0)
                         return r;
