@@ -23,6 +23,7 @@ enum exit_code {
 enum option_id {
         OPTION_HELP = 'h',
         OPTION_ONE_FILESYSTEM = 'x',
+        OPTION_OUTPUT = 'o',
         OPTION_QUIET = 'q',
         OPTION_VERBOSE = 'v',
         OPTION_COLOR = 256,
@@ -32,10 +33,13 @@ enum option_id {
         OPTION_FIELDS,
         OPTION_GID,
         OPTION_IGNORE_ROOT,
+        OPTION_INPUT,
         OPTION_JSON,
         OPTION_LIMIT,
         OPTION_NAME_ONLY,
         OPTION_NO_INDEX,
+        OPTION_NO_LISTINGS,
+        OPTION_SECRET_FILE,
         OPTION_STAT,
         OPTION_STORE,
         OPTION_THREADS,
@@ -76,9 +80,15 @@ struct cli {
 
         bool stat, name_only;
         uint64_t limit;
+        const char *input; /* of a manifest: IMAGE/STAGE/INPUT */
+
+        const char *output; /* a file to write to, or NULL */
+        bool no_listings;
+        char *secret;
+        size_t secret_bytes;
 };
 
-extern const struct verb verb_diff, verb_hash, verb_list;
+extern const struct verb verb_diff, verb_hash, verb_list, verb_manifest;
 
 extern const struct option_spec common_options[], tree_options[];
 
@@ -123,3 +133,16 @@ struct imgc_tree *read_tree(struct cli *cli, const char *path, const struct imgc
 struct imgc_tree *read_operand(struct cli *cli, const char *path, const struct imgc_tree_options *options);
 /* Whether an operand is a regular file or standard input. */
 bool is_file(const char *path);
+
+/* projects.c */
+
+/* NULL on failure, which has been told; "-" is standard input. */
+struct imgc_project *read_project(struct cli *cli, const char *path);
+/* Whether a file says that it is a manifest. */
+bool is_manifest(const char *path);
+/* NULL on failure, which has been told. */
+struct imgc_manifest *read_manifest(struct cli *cli, const char *path);
+/* For imgc_seal_options: the environment. */
+const char *get_env(void *userdata, const char *name);
+/* Reads the key of secrets. Returns 0 or an exit code. */
+int read_secret(struct cli *cli, const char *path);

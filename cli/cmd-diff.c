@@ -1,38 +1,136 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "cli.h"
 
 static const struct option_spec diff_options[] = {
         {OPTION_STAT, "stat", NULL, "print numbers only"},
-        {OPTION_NAME_ONLY, "name-only", NULL, "print paths only"},
+        {OPTION_NAME_ONLY, "name-only", NULL, "print names and paths only"},
         {OPTION_LIMIT, "limit", "N", "print at most N lines (default 40, 0: all; -v: all)"},
+        {OPTION_INPUT, "input", "IMAGE/STAGE/INPUT",
+         "of a manifest, the tree to compare the other side with; may be shortened from the left where that is "
+         "clear, and left out where there is one tree only"},
         {0},
 };
 
-/* Reads both operands. A listing brings its own fields and digest: unless the options say
- * otherwise the other side is read with the same, and the options for reading directories are
- * not applied to it. */
-static int read_both(struct cli *cli, char **paths, struct imgc_tree *trees[2])
+/* One side: a manifest, or a tree. */
+struct side {
+        const char *path;
+        struct imgc_manifest *manifest;
+        struct imgc_tree *tree;
+};
+
+static void side_done(struct side *side)
+{
+        imgc_manifest_unref(side->manifest);
+        imgc_tree_unref(side->tree);
+}
+
+/* ------------------------------------------------------------------------------ trees */
+
+/* A listing brings its own fields and digest: unless the options say otherwise the other side is
+ * read with the same. */
+static int read_trees(struct cli *cli, struct side sides[2])
 {
         const bool asked_fields = cli->tree.fields, asked_digest = cli->tree.digest;
         struct imgc_tree_options options = cli->tree;
         /* Files first: a directory should be read only once. */
-        const int first = !is_file(paths[0]) && is_file(paths[1]);
+        const int first = !is_file(sides[0].path) && is_file(sides[1].path);
 
         for (int i = 0; i < 2; i++) {
-                const int side = i ? !first : first;
+                struct side *side = &sides[i ? !first : first];
 
-                trees[side] = read_operand(cli, paths[side], &options);
-                if (!trees[side])
+                side->tree = read_operand(cli, side->path, &options);
+                if (!side->tree)
                         return EXIT_TROUBLE;
-                if (imgc_tree_get_kind(trees[side]) != IMGC_TREE_KIND_LISTING)
+                if (imgc_tree_get_kind(side->tree) != IMGC_TREE_KIND_LISTING)
                         continue;
                 if (!asked_fields)
-                        options.fields = imgc_tree_get_fields(trees[side]);
+                        options.fields = imgc_tree_get_fields(side->tree);
                 if (!asked_digest)
-                        options.digest = imgc_tree_get_digest_algorithm(trees[side]);
+                        options.digest = imgc_tree_get_digest_algorithm(side->tree);
         }
         return EXIT_SAME;
 }
+
+/* ------------------------------------------------------------------------------ a manifest's tree */
+
+/* Where an input is in a manifest. */
+struct position {
+        uint32_t image, stage, input;
+};
+
+/* Whether "IMAGE/STAGE/INPUT", or what is left of it, names this input. */
+static bool is_named(const char *wanted, const char *image, const char *stage, const char *input)
+{
+        const char *parts[] = {image, stage, input};
+        size_t n = strlen(wanted);
+
+        for (int i = 2; i >= 0; i--) {
+                size_t part = strlen(parts[i]);
+
+                if (n < part || memcmp(wanted + n - part, parts[i], part) != 0)
+                        return false;
+                n -= part;
+                if (!n)
+                        return true;
+                if (wanted[n - 1] != '/')
+                        return false;
+                n--;
+        }
+        return false;
+}
+
+static int find_tree(struct cli *cli, const struct side *side, struct position *ret)
+{
+        const struct imgc_manifest *m = side->manifest;
+        int found = 0;
+
+        for (uint32_t i = 0; i < imgc_manifest_get_n_images(m); i++)
+                for (uint32_t s = 0; s < imgc_manifest_get_n_stages(m, i); s++)
+                        for (uint32_t n = 0; n < imgc_manifest_get_n_inputs(m, i, s); n++) {
+                                struct imgc_manifest_input input = IMGC_MANIFEST_INPUT_INIT;
+
+                                imgc_manifest_get_input(m, i, s, n, &input);
+                                if (!input.digest ||
+                                    (cli->input && !is_named(cli->input, imgc_manifest_get_image(m, i),
+                                                             imgc_manifest_get_stage(m, i, s), input.name)))
+                                        continue;
+                                *ret = (struct position){i, s, n};
+                                found++;
+                        }
+        if (found == 1)
+                return EXIT_SAME;
+        if (cli->input)
+                return fail_usage(cli, "diff: %s trees of %s are called '%s'", found ? "several" : "no",
+                                  side->path, cli->input);
+        return fail_usage(cli, "diff: %s has %s tree; name one with --input", side->path,
+                          found ? "more than one" : "no");
+}
+
+/* A manifest's tree and another one, read in the same way. */
+static int read_manifest_and_tree(struct cli *cli, struct side *manifest, struct side *other)
+{
+        struct imgc_error *error = NULL;
+        struct position at = {0};
+        int code = find_tree(cli, manifest, &at);
+        int r;
+
+        if (code != EXIT_SAME)
+                return code;
+        r = imgc_manifest_get_tree(manifest->manifest, cli->context, at.image, at.stage, at.input,
+                                   &manifest->tree, &error);
+        if (r >= 0)
+                r = imgc_manifest_read_tree_at(manifest->manifest, cli->context, at.image, at.stage, at.input,
+                                               AT_FDCWD, other->path, &other->tree, &error);
+        return r < 0 ? fail_error(cli, error) : EXIT_SAME;
+}
+
+/* ------------------------------------------------------------------------------ the verb */
 
 static int report(struct cli *cli, struct imgc_diff *diff)
 {
@@ -49,34 +147,50 @@ static int report(struct cli *cli, struct imgc_diff *diff)
         return imgc_diff_is_equal(diff) ? EXIT_SAME : EXIT_DIFFERENT;
 }
 
+static int read_sides(struct cli *cli, struct side sides[2])
+{
+        for (int i = 0; i < 2; i++)
+                if (is_manifest(sides[i].path)) {
+                        sides[i].manifest = read_manifest(cli, sides[i].path);
+                        if (!sides[i].manifest)
+                                return EXIT_TROUBLE;
+                }
+        if (sides[0].manifest && sides[1].manifest)
+                return EXIT_SAME;
+        if (sides[0].manifest || sides[1].manifest)
+                return read_manifest_and_tree(cli, &sides[!sides[0].manifest], &sides[!!sides[0].manifest]);
+        return read_trees(cli, sides);
+}
+
 static int run(struct cli *cli, char **arguments, int n_arguments)
 {
-        struct imgc_tree *trees[2] = {NULL, NULL};
+        struct side sides[2] = {{.path = arguments[0]}, {.path = arguments[1]}};
         struct imgc_diff *diff = NULL;
         struct imgc_error *error = NULL;
-        int code;
+        int code = read_sides(cli, sides), r;
 
         (void)n_arguments;
-        code = read_both(cli, arguments, trees);
         if (code == EXIT_SAME) {
-                if (imgc_diff_trees(cli->context, trees[0], trees[1], &diff, &error) < 0)
-                        code = fail_error(cli, error);
-                else
-                        code = report(cli, diff);
+                r = sides[0].tree ? imgc_diff_trees(cli->context, sides[0].tree, sides[1].tree, &diff, &error) :
+                                    imgc_diff_manifests(cli->context, sides[0].manifest, sides[1].manifest,
+                                                        &diff, &error);
+                code = r < 0 ? fail_error(cli, error) : report(cli, diff);
         }
         imgc_diff_unref(diff);
-        imgc_tree_unref(trees[0]);
-        imgc_tree_unref(trees[1]);
+        side_done(&sides[0]);
+        side_done(&sides[1]);
         return code;
 }
 
 const struct verb verb_diff = {
         .name = "diff",
         .arguments = "OLD NEW",
-        .summary = "say what changed between two trees",
-        .description = "Compares OLD and NEW, each a directory, a file, a listing that `imagecache list` "
-                       "printed, or - for a listing on standard input, and prints what was added, removed, "
-                       "moved and changed. Exits 0 where they are equal, 1 where they differ, 2 on trouble.",
+        .summary = "say what changed between two trees or manifests",
+        .description = "Compares OLD and NEW, each a manifest, a directory, a file, a listing that "
+                       "`imagecache list` printed, or - for a listing on standard input, and prints what was "
+                       "added, removed, moved and changed. A manifest is compared with another one, or one of "
+                       "its trees with a directory. Exits 0 where they are equal, 1 where they differ, 2 on "
+                       "trouble.",
         .options = diff_options,
         .more = tree_options,
         .min_arguments = 2,

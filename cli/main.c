@@ -6,7 +6,7 @@
 
 #include "cli.h"
 
-static const struct verb *const verbs[] = {&verb_hash, &verb_list, &verb_diff};
+static const struct verb *const verbs[] = {&verb_hash, &verb_list, &verb_manifest, &verb_diff};
 
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
 

@@ -226,6 +226,17 @@ static int set_option(struct cli *cli, int id, const char *argument)
         case OPTION_NAME_ONLY:
                 cli->name_only = true;
                 break;
+        case OPTION_INPUT:
+                cli->input = argument;
+                break;
+        case OPTION_OUTPUT:
+                cli->output = argument;
+                break;
+        case OPTION_NO_LISTINGS:
+                cli->no_listings = true;
+                break;
+        case OPTION_SECRET_FILE:
+                return read_secret(cli, argument);
         default: /* --store, --no-index: nothing of this verb depends on them */
                 break;
         }
@@ -237,7 +248,7 @@ static int set_option(struct cli *cli, int id, const char *argument)
 struct getopt_tables {
         struct option longs[OPTIONS_MAX];
         size_t n_longs;
-        char shorts[OPTIONS_MAX * 2 + 2];
+        char shorts[OPTIONS_MAX * 2 + 2]; /* letters and colons; the rest is NUL */
         size_t n_shorts;
 };
 
@@ -249,8 +260,11 @@ static void add_table(struct getopt_tables *tables, const struct option_spec *sp
                         .has_arg = specs->argument ? required_argument : no_argument,
                         .val = specs->id,
                 };
-                if (specs->id < 256)
+                if (specs->id < 256) {
                         tables->shorts[tables->n_shorts++] = (char)specs->id;
+                        if (specs->argument)
+                                tables->shorts[tables->n_shorts++] = ':';
+                }
         }
 }
 
@@ -292,4 +306,5 @@ void options_done(struct cli *cli)
                 free(cli->owned[i]);
         free(cli->owned);
         free(cli->exclude);
+        free(cli->secret);
 }

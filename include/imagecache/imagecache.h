@@ -11,6 +11,9 @@
  *     canonical listing with a digest: see <imagecache/tree.h>.
  *  2. Say what changed. imgc_diff_trees() compares two trees entry by entry and
  *     attribute by attribute: see <imagecache/diff.h>.
+ *  3. Record all that images are made from. A project (<imagecache/project.h>) names the
+ *     inputs of each stage; imgc_manifest_seal() reads them and gives every stage a key
+ *     (<imagecache/manifest.h>); imgc_diff_manifests() says what changed between two builds.
  *
  * All of it works through a context (<imagecache/context.h>) and tells what went
  * wrong in an error object (<imagecache/error.h>).
@@ -37,6 +40,8 @@
 #include <imagecache/context.h>
 #include <imagecache/diff.h>
 #include <imagecache/error.h>
+#include <imagecache/manifest.h>
+#include <imagecache/project.h>
 #include <imagecache/tree.h>
 
 #endif

@@ -59,14 +59,11 @@ struct comparison {
 
 static int compare_attribute_names(const struct attribute *a, const struct attribute *b)
 {
-        int order;
-
         if (a->keyword != b->keyword)
                 return a->keyword < b->keyword ? -1 : 1;
         if (a->keyword != KEYWORD_XATTR)
                 return 0;
-        order = memcmp(a->name.data, b->name.data, MIN(a->name.size, b->name.size));
-        return order ? order : (a->name.size > b->name.size) - (a->name.size < b->name.size);
+        return escape_compare_names(a->name.data, a->name.size, b->name.data, b->name.size);
 }
 
 static uint64_t place_of(const struct listing *listing, const struct attribute *a)

@@ -242,6 +242,25 @@ static void add_text(struct buffer *out, const char *text, bool whole)
         add_bytes_shortened(out, text, strlen(text), whole);
 }
 
+/* What to say of members whose values are long hexadecimal numbers. */
+static const char *summary_of(const char *attribute)
+{
+        static const struct {
+                const char *attribute, *summary;
+        } summaries[] = {
+                /* A tree that both sides had a listing of is told by its entries. */
+                {"digest", "content changed (no listing kept)"},
+                {"hmac", "secret changed"},
+                {"key", "the stage it stands on changed"},
+                {"results", "the results it stands on changed"},
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(summaries); i++)
+                if (!strcmp(attribute, summaries[i].attribute))
+                        return summaries[i].summary;
+        return NULL;
+}
+
 /* A member of a project, image, stage or input, or an item of a list. */
 static void describe_text(const struct imgc_diff *diff, const struct change *change, bool whole,
                           struct buffer *out)
@@ -276,9 +295,8 @@ static void describe_text(const struct imgc_diff *diff, const struct change *cha
                 buffer_add_string(out, text->new_value ? "gone" : "now there");
                 return;
         }
-        /* A tree of which one side kept no listing. */
-        if (!strcmp(text->attribute, "digest") && !whole) {
-                buffer_add_literal(out, "content changed (no listing kept)");
+        if (!whole && summary_of(text->attribute)) {
+                buffer_add_string(out, summary_of(text->attribute));
                 return;
         }
         if (strcmp(text->attribute, "value") != 0) {

@@ -153,6 +153,8 @@ IMGC_EXPORT struct imgc_diff *imgc_diff_unref(struct imgc_diff *diff)
                 return NULL;
         imgc_tree_unref(diff->old_tree);
         imgc_tree_unref(diff->new_tree);
+        imgc_manifest_unref(diff->old_manifest);
+        imgc_manifest_unref(diff->new_manifest);
         arena_free(&diff->arena);
         buffer_free(&diff->places);
         buffer_free(&diff->texts);

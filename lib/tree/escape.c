@@ -47,19 +47,25 @@ void escape_decode(struct buffer *buffer, const char *s, size_t size)
                 buffer_add_char(buffer, (char)escape_next(&s, end));
 }
 
-int escape_compare_paths(const char *a, size_t a_size, const char *b, size_t b_size)
+/* How many bytes of the beginning are equal on both sides, in whole escapes. */
+static size_t equal_beginning(const char *a, size_t a_size, const char *b, size_t b_size)
 {
-        const char *a_end = a + a_size, *b_end = b + b_size;
         size_t same = 0, shorter = MIN(a_size, b_size);
 
         while (same < shorter && a[same] == b[same])
                 same++;
         /* A difference within an escape: both have its backslash, at most three bytes back. */
         for (size_t back = 1; back <= 3 && back <= same; back++)
-                if (a[same - back] == '\\') {
-                        same -= back;
-                        break;
-                }
+                if (a[same - back] == '\\')
+                        return same - back;
+        return same;
+}
+
+static int compare(const char *a, size_t a_size, const char *b, size_t b_size, int separator)
+{
+        const char *a_end = a + a_size, *b_end = b + b_size;
+        size_t same = equal_beginning(a, a_size, b, b_size);
+
         a += same;
         b += same;
         while (a < a_end && b < b_end) {
@@ -67,9 +73,19 @@ int escape_compare_paths(const char *a, size_t a_size, const char *b, size_t b_s
 
                 if (x == y)
                         continue;
-                if (x == '/' || y == '/')
-                        return x == '/' ? -1 : 1;
+                if (x == separator || y == separator)
+                        return x == separator ? -1 : 1;
                 return x < y ? -1 : 1;
         }
         return (a < a_end) - (b < b_end);
+}
+
+int escape_compare_names(const char *a, size_t a_size, const char *b, size_t b_size)
+{
+        return compare(a, a_size, b, b_size, 0); /* no name has a NUL */
+}
+
+int escape_compare_paths(const char *a, size_t a_size, const char *b, size_t b_size)
+{
+        return compare(a, a_size, b, b_size, '/');
 }

@@ -22,6 +22,9 @@ void escape_decode(struct buffer *buffer, const char *s, size_t size);
  * not canonical. */
 int escape_next(const char **p, const char *end);
 
+/* Compares two escaped names by the bytes they stand for. Returns <0, 0 or >0. */
+int escape_compare_names(const char *a, size_t a_size, const char *b, size_t b_size);
+
 /* Compares two escaped paths by the order of listings: components by their bytes, a directory
  * before what it holds. Returns <0, 0 or >0. */
 int escape_compare_paths(const char *a, size_t a_size, const char *b, size_t b_size);

@@ -113,7 +113,7 @@ static int pattern_parse(struct pattern *pattern, const char *source, struct img
         size -= pattern->negated;
         memcpy(text, source + pattern->negated, size);
         text[size] = '\0';
-        if (size && text[size - 1] == '/' && (size < 2 || text[size - 2] != '\\')) {
+        if (size && text[size - 1] == '/') {
                 pattern->directory_only = true;
                 text[--size] = '\0';
         }

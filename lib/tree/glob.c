@@ -45,9 +45,10 @@ static bool is_blank(unsigned char c)
         return c == ' ' || c == '\t';
 }
 
+/* git's set, without vertical tab and form feed. */
 static bool is_space(unsigned char c)
 {
-        return c == ' ' || (c >= '\t' && c <= '\r');
+        return is_blank(c) || c == '\n' || c == '\r';
 }
 
 static bool is_cntrl(unsigned char c)

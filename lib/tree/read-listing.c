@@ -96,7 +96,7 @@ static const char *check_time(struct span value)
         negative = seconds.size && *seconds.data == '-';
         seconds.data += negative;
         seconds.size -= negative;
-        if (!is_number(seconds, INT64_MAX) || (negative && span_is(seconds, "0")))
+        if (!is_number(seconds, (uint64_t)INT64_MAX + negative) || (negative && span_is(seconds, "0")))
                 return "malformed time";
         for (size_t i = 0; i < 9; i++)
                 if (value.data[i] < '0' || value.data[i] > '9')

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Operands that are projects and manifests. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+#define SECRET_BYTES_MAX 65536
+
+struct imgc_project *read_project(struct cli *cli, const char *path)
+{
+        struct imgc_project *project = NULL;
+        struct imgc_error *error = NULL;
+        int r;
+
+        if (!strcmp(path, "-"))
+                r = imgc_project_load_fd(cli->context, STDIN_FILENO, "standard input", AT_FDCWD, &project,
+                                         &error);
+        else
+                r = imgc_project_load_at(cli->context, AT_FDCWD, path, &project, &error);
+        if (r < 0)
+                fail_error(cli, error);
+        return project;
+}
+
+bool is_manifest(const char *path)
+{
+        static const char word[] = "\"imagecache\":\"manifest\"";
+        FILE *file = is_file(path) && strcmp(path, "-") != 0 ? fopen(path, "re") : NULL;
+        char *line = NULL;
+        size_t capacity = 0;
+        bool found;
+
+        if (!file)
+                return false;
+        /* Only what begins like one is read that far: a line may be long. */
+        found = getc(file) == '{' && getline(&line, &capacity, file) > 0 && strstr(line, word);
+        free(line);
+        fclose(file);
+        return found;
+}
+
+struct imgc_manifest *read_manifest(struct cli *cli, const char *path)
+{
+        struct imgc_manifest *manifest = NULL;
+        struct imgc_error *error = NULL;
+
+        if (imgc_manifest_load_at(cli->context, AT_FDCWD, path, &manifest, &error) < 0)
+                fail_error(cli, error);
+        return manifest;
+}
+
+const char *get_env(void *userdata, const char *name)
+{
+        (void)userdata;
+        return getenv(name);
+}
+
+int read_secret(struct cli *cli, const char *path)
+{
+        FILE *file = fopen(path, "re");
+        size_t n;
+        int failed;
+
+        if (!file)
+                return fail(cli, errno == ENOENT ? "not-found" : "io", errno, "open", path,
+                            "cannot open %s: %s", path, strerror(errno));
+        free(cli->secret);
+        cli->secret = malloc(SECRET_BYTES_MAX);
+        n = cli->secret ? fread(cli->secret, 1, SECRET_BYTES_MAX, file) : 0;
+        failed = ferror(file);
+        fclose(file);
+        if (!cli->secret)
+                return fail(cli, "no-memory", ENOMEM, "read", path, "cannot allocate memory");
+        if (failed)
+                return fail(cli, "io", EIO, "read", path, "cannot read %s: %s", path, strerror(EIO));
+        if (n < 16 || n == SECRET_BYTES_MAX)
+                return fail(cli, "invalid-argument", EINVAL, "read", path,
+                            "cannot use %s: a key has 16 to %d bytes", path, SECRET_BYTES_MAX - 1);
+        cli->secret_bytes = n;
+        return 0;
+}
