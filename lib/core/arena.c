@@ -56,7 +56,7 @@ char *arena_copy(struct arena *arena, const char *data, size_t size)
 {
         char *copy = arena_take(arena, size);
 
-        if (copy)
+        if (copy && size)
                 memcpy(copy, data, size);
         return copy;
 }

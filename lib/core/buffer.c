@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/buffer.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 
 bool buffer_reserve(struct buffer *buffer, size_t more)
@@ -31,22 +30,29 @@ fail:
         return false;
 }
 
-void buffer_printf(struct buffer *buffer, const char *format, ...)
+void buffer_vprintf(struct buffer *buffer, const char *format, va_list ap)
 {
-        va_list ap;
+        va_list again;
         int n;
 
-        va_start(ap, format);
-        n = vsnprintf(NULL, 0, format, ap);
-        va_end(ap);
+        va_copy(again, ap);
+        n = vsnprintf(NULL, 0, format, again);
+        va_end(again);
         if (n < 0 || !buffer_reserve(buffer, (size_t)n + 1)) {
                 buffer->failed = true;
                 return;
         }
-        va_start(ap, format);
         vsnprintf(buffer->data + buffer->size, (size_t)n + 1, format, ap);
-        va_end(ap);
         buffer->size += (size_t)n;
+}
+
+void buffer_printf(struct buffer *buffer, const char *format, ...)
+{
+        va_list ap;
+
+        va_start(ap, format);
+        buffer_vprintf(buffer, format, ap);
+        va_end(ap);
 }
 
 void buffer_add_u64(struct buffer *buffer, uint64_t value)

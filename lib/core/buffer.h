@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -23,6 +24,7 @@ struct buffer {
 /* Makes room for `more` bytes behind the present ones. */
 bool buffer_reserve(struct buffer *buffer, size_t more);
 void buffer_printf(struct buffer *buffer, const char *format, ...) _printf_(2, 3);
+void buffer_vprintf(struct buffer *buffer, const char *format, va_list ap) _printf_(2, 0);
 void buffer_add_u64(struct buffer *buffer, uint64_t value);
 /* Lower-case hexadecimal. */
 void buffer_add_hex(struct buffer *buffer, const void *data, size_t size);

@@ -130,7 +130,7 @@ static int error_format(struct imgc_error **reterr, enum imgc_error_code code, i
                         const char *format, va_list ap)
 {
         _cleanup_buffer_ struct buffer message = {0};
-        char reason[1024];
+        _cleanup_buffer_ struct buffer reason = {0};
 
         if (!reterr)
                 return r;
@@ -143,8 +143,9 @@ static int error_format(struct imgc_error **reterr, enum imgc_error_code code, i
                 }
                 buffer_add_literal(&message, ": ");
         }
-        vsnprintf(reason, sizeof(reason), format, ap);
-        text_add_visible(&message, reason, strlen(reason));
+        buffer_vprintf(&reason, format, ap);
+        message.failed |= reason.failed;
+        text_add_visible(&message, reason.data, reason.size);
         buffer_string(&message);
         return error_new(reterr, code, r, operation, path, &message);
 }

@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Values are located in the text, and what json-c would let through is refused on the way: members
+ * that stand twice, NUL in names, control characters, halves of surrogate pairs, numbers that are
+ * not integers within bounds, NaN, encoded surrogates. json-c decodes strings, and has the last word
+ * on the grammar of the whole.
+ */
 #include <errno.h>
+#include <json-c/json.h>
 #include <string.h>
 
 #include "core/macros.h"
@@ -9,7 +16,7 @@
 struct parser {
         struct arena *arena;
         const char *text, *p, *end;
-        struct buffer string; /* the string being read */
+        struct json_tokener *tokener;
         struct json_fault fault;
         unsigned depth;
 };
@@ -35,116 +42,117 @@ static bool take(struct parser *parser, char c)
         return true;
 }
 
+/* ------------------------------------------------------------------------------ grammar */
+
+/* Whether json-c takes the text, or a string of it, for JSON. *ret (may be NULL) is the value;
+ * to be put. */
+static int judge(struct parser *parser, const char *text, size_t size, json_object **ret)
+{
+        json_object *value;
+        enum json_tokener_error error;
+
+        json_tokener_reset(parser->tokener);
+        value = json_tokener_parse_ex(parser->tokener, text, (int)size);
+        error = json_tokener_get_error(parser->tokener);
+        /* A number might go on: what follows the text tells json-c that it does not. */
+        if (error == json_tokener_continue && size) {
+                value = json_tokener_parse_ex(parser->tokener, "", 1);
+                error = json_tokener_get_error(parser->tokener);
+                if (error != json_tokener_success)
+                        return fail_at(parser, text + size, "the text ends too early");
+        } else if (error != json_tokener_success) {
+                return fail_at(parser, text + json_tokener_get_parse_end(parser->tokener),
+                               json_tokener_error_desc(error));
+        }
+        if (ret)
+                *ret = value;
+        else
+                json_object_put(value);
+        return 0;
+}
+
 /* ------------------------------------------------------------------------------ strings */
 
-static bool read_hex4(const char *p, const char *end, uint32_t *ret)
+static uint32_t hex4(const char *p)
 {
-        *ret = 0;
-        if (end - p < 4)
-                return false;
-        for (int i = 0; i < 4; i++) {
-                char c = p[i];
-                uint32_t digit = c >= '0' && c <= '9' ? (uint32_t)(c - '0') :
-                                 c >= 'a' && c <= 'f' ? (uint32_t)(c - 'a' + 10) :
-                                 c >= 'A' && c <= 'F' ? (uint32_t)(c - 'A' + 10) :
-                                                        16;
+        char digits[5] = {p[0], p[1], p[2], p[3], '\0'};
 
-                if (digit == 16)
-                        return false;
-                *ret = *ret << 4 | digit;
-        }
-        return true;
+        return (uint32_t)strtoul(digits, NULL, 16);
 }
 
-static void add_utf8(struct buffer *buffer, uint32_t c)
+/* json-c replaces a half of a surrogate pair by U+FFFD: two texts would be one value. */
+static int skip_escape(struct parser *parser)
 {
-        if (c < 0x80) {
-                buffer_add_char(buffer, (char)c);
-                return;
-        }
-        if (c < 0x800) {
-                buffer_add_char(buffer, (char)(0xc0 | c >> 6));
-        } else {
-                if (c < 0x10000) {
-                        buffer_add_char(buffer, (char)(0xe0 | c >> 12));
-                } else {
-                        buffer_add_char(buffer, (char)(0xf0 | c >> 18));
-                        buffer_add_char(buffer, (char)(0x80 | (c >> 12 & 63)));
-                }
-                buffer_add_char(buffer, (char)(0x80 | (c >> 6 & 63)));
-        }
-        buffer_add_char(buffer, (char)(0x80 | (c & 63)));
-}
+        const char *start = parser->p - 1;
+        uint32_t c;
 
-/* Behind "\u". */
-static int read_unicode_escape(struct parser *parser)
-{
-        const char *start = parser->p - 2;
-        uint32_t c, low;
-
-        if (!read_hex4(parser->p, parser->end, &c))
-                return fail_at(parser, start, "\\u needs four hexadecimal digits");
+        if (parser->p == parser->end || *parser->p++ != 'u' || parser->end - parser->p < 4)
+                return 0;
+        c = hex4(parser->p);
         parser->p += 4;
-        if (c >= 0xd800 && c < 0xe000) {
-                if (c >= 0xdc00 || parser->end - parser->p < 6 || memcmp(parser->p, "\\u", 2) != 0 ||
-                    !read_hex4(parser->p + 2, parser->end, &low) || low < 0xdc00 || low > 0xdfff)
-                        return fail_at(parser, start, "half of a surrogate pair");
-                parser->p += 6;
-                c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
-        }
-        add_utf8(&parser->string, c);
+        if (c < 0xd800 || c > 0xdfff)
+                return 0;
+        if (c >= 0xdc00 || parser->end - parser->p < 6 || memcmp(parser->p, "\\u", 2) != 0 ||
+            hex4(parser->p + 2) >> 10 != 0xdc00 >> 10)
+                return fail_at(parser, start, "half of a surrogate pair");
+        parser->p += 6;
         return 0;
 }
 
-static int read_escape(struct parser *parser)
+/* The value of a string that stands from `start`, its quotes included, to the present place. */
+static int decode_string(struct parser *parser, const char *start, bool has_escapes, const char **ret,
+                         size_t *ret_size)
 {
-        static const char escapes[] = "\"\\/bfnrt", meanings[] = "\"\\/\b\f\n\r\t";
-        const char *found;
+        const char *text = start + 1;
+        json_object *value = NULL;
+        char *copy;
+        int r;
 
-        if (parser->p == parser->end)
-                return fail_at(parser, parser->p, "the text ends within a string");
-        if (take(parser, 'u'))
-                return read_unicode_escape(parser);
-        found = *parser->p ? strchr(escapes, *parser->p) : NULL;
-        if (!found)
-                return fail_at(parser, parser->p - 1, "unknown escape");
-        parser->p++;
-        buffer_add_char(&parser->string, meanings[found - escapes]);
-        return 0;
+        *ret_size = (size_t)(parser->p - start) - 2;
+        if (has_escapes) {
+                r = judge(parser, start, (size_t)(parser->p - start), &value);
+                if (r < 0)
+                        return r;
+                text = json_object_get_string(value);
+                *ret_size = (size_t)json_object_get_string_len(value);
+        }
+        copy = arena_alloc(parser->arena, *ret_size + 1);
+        if (copy) {
+                memcpy(copy, text, *ret_size);
+                copy[*ret_size] = '\0';
+        }
+        json_object_put(value);
+        *ret = copy;
+        return copy ? 0 : -ENOMEM;
 }
 
 /* Behind the opening quote. */
 static int read_string(struct parser *parser, const char **ret, size_t *ret_size)
 {
+        const char *start = parser->p - 1;
+        bool has_escapes = false;
         uint32_t c;
         size_t n;
         int r;
 
-        parser->string.size = 0;
-        for (;;) {
+        while (!take(parser, '"')) {
                 if (parser->p == parser->end)
                         return fail_at(parser, parser->p, "the text ends within a string");
-                if (take(parser, '"'))
-                        break;
-                if (take(parser, '\\')) {
-                        r = read_escape(parser);
-                        if (r < 0)
-                                return r;
-                        continue;
-                }
                 if ((unsigned char)*parser->p < 0x20)
                         return fail_at(parser, parser->p, "control character in a string");
+                /* json-c takes encoded surrogates. */
                 n = utf8_sequence(parser->p, (size_t)(parser->end - parser->p), &c);
                 if (!n)
                         return fail_at(parser, parser->p, "byte that is not UTF-8");
-                buffer_add(&parser->string, parser->p, n);
                 parser->p += n;
+                if (c == '\\') {
+                        has_escapes = true;
+                        r = skip_escape(parser);
+                        if (r < 0)
+                                return r;
+                }
         }
-        if (!buffer_string(&parser->string))
-                return -ENOMEM;
-        *ret_size = parser->string.size;
-        *ret = arena_copy(parser->arena, parser->string.data, parser->string.size + 1);
-        return *ret ? 0 : -ENOMEM;
+        return decode_string(parser, start, has_escapes, ret, ret_size);
 }
 
 /* ------------------------------------------------------------------------------ numbers */
@@ -157,9 +165,9 @@ static int read_number(struct parser *parser, int64_t *ret)
 
         digits = parser->p;
         while (parser->p < parser->end && *parser->p >= '0' && *parser->p <= '9') {
-                if (value > JSON_INTEGER_MAX)
-                        return fail_at(parser, start, "number beyond 2^53-1");
-                value = value * 10 + (*parser->p++ - '0');
+                if (value <= JSON_INTEGER_MAX)
+                        value = value * 10 + (*parser->p - '0');
+                parser->p++;
         }
         if (parser->p == digits)
                 return fail_at(parser, start, "unexpected character");
@@ -362,14 +370,24 @@ int json_parse(struct arena *arena, const char *text, size_t size, struct json *
                struct json_fault *ret_fault)
 {
         struct parser parser = {.arena = arena, .text = text, .p = text, .end = text + size};
-        int r = read_value(&parser, ret);
+        int r;
 
+        *ret_fault = (struct json_fault){0};
+        if (size > LIMIT_JSON_BYTES)
+                return fail_at(&parser, text, "the text is too long");
+        parser.tokener = json_tokener_new_ex(LIMIT_JSON_DEPTH + 1);
+        if (!parser.tokener)
+                return -ENOMEM;
+        json_tokener_set_flags(parser.tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+        r = read_value(&parser, ret);
         if (r >= 0) {
                 skip_space(&parser);
                 if (parser.p < parser.end)
                         r = fail_at(&parser, parser.p, "something follows the value");
         }
-        buffer_free(&parser.string);
+        if (r >= 0)
+                r = judge(&parser, text, size, NULL);
+        json_tokener_free(parser.tokener);
         *ret_fault = parser.fault;
         return r;
 }

@@ -5,8 +5,8 @@
  *
  * The reader takes what a canonical writer could have written, in any order and spacing: UTF-8
  * without surrogates, integers within ±(2^53-1), no duplicate members, no NUL in a member's
- * name, a bounded depth. json-c lets most of the rest through silently and tells no places, so
- * that nothing of it would be left behind the checks; the tests read with both.
+ * name, a bounded depth. json-c judges the grammar and decodes strings; it lets the rest through
+ * silently and tells no places, so that the values are located and checked besides.
  *
  * Members of an object are kept in canonical order, sorted by their names as UTF-16.
  */

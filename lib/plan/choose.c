@@ -145,9 +145,21 @@ static void undo(struct chooser *chooser, size_t size)
 
 /* ------------------------------------------------------------------------------ serving others */
 
+/* Whether an image restores what this stage of an earlier one is about to make. */
+static bool waits(const struct planner *planner, const struct node *node)
+{
+        const struct choice *choice = &work_of(planner, node->image)->choice;
+
+        return choice->restore_node == node_number(planner, node) && !choice->restore &&
+               choice->decision == IMGC_DECISION_RESUME;
+}
+
 /* Whether a stage is asked for by one that runs. */
 static bool is_asked_for(const struct planner *planner, const struct node *node)
 {
+        for (uint32_t i = node->first_virtual; i != NONE; i = planner->nodes[i].next_virtual)
+                if (waits(planner, &planner->nodes[i]))
+                        return true;
         for (uint32_t i = 0; i < node->n_consumers; i++)
                 if (node_runs(planner, &planner->nodes[planner->consumers[node->first_consumer + i].node]))
                         return true;
@@ -159,6 +171,9 @@ static bool serve(struct chooser *chooser, const struct node *node, struct known
 {
         struct planner *planner = chooser->planner;
 
+        for (uint32_t i = node->first_virtual; !known && i != NONE; i = planner->nodes[i].next_virtual)
+                if (waits(planner, &planner->nodes[i]) && !join(chooser, node->image, planner->nodes[i].image))
+                        return false;
         for (uint32_t i = 0; i < node->n_consumers; i++) {
                 const struct consumer *consumer = &planner->consumers[node->first_consumer + i];
                 const struct node *asks = &planner->nodes[consumer->node];
@@ -180,21 +195,6 @@ static bool serve(struct chooser *chooser, const struct node *node, struct known
         return true;
 }
 
-/* The record of a stage that a snapshot of a later stage of the image stands on. */
-static struct known *find_below(struct planner *planner, const struct known *known, const struct node *node)
-{
-        const struct imgc_record *record = known->record;
-
-        if (node->key && !strcmp(record->key, node->key))
-                return judge_find(planner, record->id);
-        for (size_t i = 0; i < record->n_ancestors; i++)
-                if (!strcmp(record->ancestors[i].stage, node->of->name) &&
-                    !strcmp(record->ancestors[i].scope, image_of(planner, node)->scope) &&
-                    (!(record->ancestors[i].flags & IMGC_ANCESTOR_APPEND)))
-                        return judge_find(planner, record->ancestors[i].id);
-        return NULL;
-}
-
 /* Serves all that is asked for of stages before `end` from one chain. */
 static bool serve_from(struct chooser *chooser, uint32_t image, uint32_t end, struct known *known)
 {
@@ -206,7 +206,7 @@ static bool serve_from(struct chooser *chooser, uint32_t image, uint32_t end, st
 
                 if (!is_asked_for(planner, node))
                         continue;
-                below = find_below(planner, known, node);
+                below = resolve_below(planner, known, node);
                 if (!below || !below->record || below->banned || !judge_is_present(below) ||
                     !serve(chooser, node, below))
                         return false;
@@ -225,6 +225,21 @@ static uint32_t deepest_asked(const struct planner *planner, uint32_t image)
 
 /* ------------------------------------------------------------------------------ ways */
 
+/* What is kept is handed over as it is, by whatever made it. */
+static bool serve_kept(struct chooser *chooser, uint32_t image)
+{
+        struct planner *planner = chooser->planner;
+
+        for (uint32_t s = 0; s < n_stages_of(planner, image); s++) {
+                struct node *node = node_of(planner, image, s);
+                struct known *below = resolve_below(planner, work_of(planner, image)->kept, node);
+
+                if (is_asked_for(planner, node) && (!below || !below->record || !serve(chooser, node, below)))
+                        return false;
+        }
+        return true;
+}
+
 /* An image that need not run serves others from a snapshot, or by its outputs if it is asked for
  * as a whole. */
 static bool try_idle(struct chooser *chooser, uint32_t image)
@@ -238,13 +253,14 @@ static bool try_idle(struct chooser *chooser, uint32_t image)
         work->choice.decision = work->kept ? IMGC_DECISION_KEPT : IMGC_DECISION_UP_TO_DATE;
         if (deepest == NONE)
                 return true;
+        if (work->kept)
+                return serve_kept(chooser, image);
         node = node_of(planner, image, deepest);
         judge_load(planner, node);
         for (size_t i = 0; i < node->n_records; i++) {
                 struct known *known = node->records[i];
 
-                if (known->banned || !judge_is_present(known) || !judge_is_usable(planner, known) ||
-                    (work->kept && find_below(planner, work->kept, node) != known))
+                if (known->banned || !judge_is_present(known) || !judge_is_usable(planner, known))
                         continue;
                 if (serve_from(chooser, image, deepest + 1, known)) {
                         work->choice.restore = known;
@@ -275,7 +291,6 @@ static bool try_run(struct chooser *chooser, uint32_t image)
         struct planner *planner = chooser->planner;
         struct choice *choice = &work_of(planner, image)->choice;
         struct known *restore = choice->restore;
-        const bool appends = choice->decision == IMGC_DECISION_APPEND;
 
         if (!start_lineage(planner, image))
                 return false;
@@ -285,13 +300,9 @@ static bool try_run(struct chooser *chooser, uint32_t image)
                 return false;
         for (uint32_t s = 0; s < n_stages_of(planner, image); s++) {
                 const struct node *node = node_of(planner, image, s);
-                bool made_here = s >= choice->first_run || (choice->restore_node != NONE && !restore);
-
-                if (!made_here)
+                if (s < choice->first_run)
                         continue;
-                /* The stage that is appended to has another key. */
-                if (node->key && !(appends && s < choice->first_run) &&
-                    !enter(chooser, image, node->same_key, IN_THIS_BUILD, NULL))
+                if (node->key && !enter(chooser, image, node->same_key, IN_THIS_BUILD, NULL))
                         return false;
                 if (is_asked_for(planner, node) && !serve(chooser, node, NULL))
                         return false;
@@ -402,19 +413,80 @@ static bool decide_all(struct chooser *chooser)
         return true;
 }
 
-void choose_all(struct planner *planner)
+/* Marks stages that an earlier image of the scope runs and stores in this build. */
+static bool mark_virtual(struct planner *planner)
+{
+        bool any = false;
+
+        for (uint32_t i = 0; i < planner->n_nodes; i++) {
+                struct node *node = &planner->nodes[i];
+
+                if (!node->key || node->same_key == i || !node_runs(planner, node))
+                        continue;
+                for (uint32_t k = node->same_key; k < planner->first_node[node->image]; k++) {
+                        struct node *maker = &planner->nodes[k];
+
+                        if (!maker->key || maker->same_key != node->same_key || !node_runs(planner, maker) ||
+                            maker->of->snapshot != IMGC_SNAPSHOT_YES)
+                                continue;
+                        node->virtual_by = k;
+                        node->next_virtual = maker->first_virtual;
+                        maker->first_virtual = i;
+                        any = true;
+                        break;
+                }
+        }
+        return any;
+}
+
+static void clear_virtual(struct planner *planner)
+{
+        for (uint32_t i = 0; i < planner->n_nodes; i++)
+                planner->nodes[i].virtual_by = planner->nodes[i].first_virtual = planner->nodes[i].next_virtual = NONE;
+}
+
+/* Whether everything that images wait for is made. */
+static bool is_made(const struct planner *planner)
+{
+        for (uint32_t i = 0; i < planner->n_nodes; i++) {
+                const struct node *node = &planner->nodes[i];
+
+                if (node->virtual_by != NONE && waits(planner, node) &&
+                    !node_runs(planner, &planner->nodes[node->virtual_by]))
+                        return false;
+        }
+        return true;
+}
+
+static void choose_once(struct planner *planner)
 {
         struct chooser chooser = {.planner = planner};
 
+        planner->contradicts = false;
         for (size_t i = 0; i < planner->n_known; i++)
                 planner->known[i]->banned = false;
         while (!planner->failed && !decide_all(&chooser)) {
-                /* Each round bans one more. */
-                if (!chooser.culprit || chooser.culprit->banned)
+                /* Each round bans one more; what is kept cannot be banned. */
+                if (!chooser.culprit || chooser.culprit->banned || chooser.culprit->kept) {
+                        planner->contradicts = true;
                         break;
+                }
                 chooser.culprit->banned = true;
                 chooser.culprit = NULL;
         }
         planner->failed |= chooser.trail.failed;
         buffer_free(&chooser.trail);
+}
+
+void choose_all(struct planner *planner)
+{
+        clear_virtual(planner);
+        choose_once(planner);
+        if (planner->failed || planner->contradicts || !mark_virtual(planner))
+                return;
+        choose_once(planner);
+        if (planner->failed || is_made(planner))
+                return;
+        clear_virtual(planner);
+        choose_once(planner);
 }

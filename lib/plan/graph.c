@@ -185,22 +185,6 @@ static void add_places(struct planner *planner)
         }
 }
 
-void graph_index_keys(struct planner *planner)
-{
-        table_clear(&planner->by_key);
-        for (uint32_t i = 0; i < planner->n_nodes; i++) {
-                struct node *node = &planner->nodes[i];
-                uint32_t first;
-
-                if (!node->key)
-                        continue;
-                first = table_get(&planner->by_key, node->key);
-                node->same_key = first == TABLE_NOTHING ? i : first;
-                if (first == TABLE_NOTHING && !table_set(&planner->by_key, node->key, i))
-                        planner->failed = true;
-        }
-}
-
 /* ------------------------------------------------------------------------------ overrides */
 
 static int fail_option(struct imgc_error **reterr, const char *option, const char *what, const char *name)
@@ -315,6 +299,8 @@ int graph_build(struct planner *planner, struct imgc_error **reterr)
                                 .of = project_stage_of(project, i, s),
                                 .same_key = n,
                                 .virtual_by = NONE,
+                                .first_virtual = NONE,
+                                .next_virtual = NONE,
                         };
         }
         planner->first_node[project->n_images] = n;

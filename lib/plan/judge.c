@@ -62,6 +62,7 @@ static struct known *know(struct planner *planner, const char *id, const struct 
                 return NULL;
         known->record = record;
         known->malformed = record && is_malformed(record);
+        known->kept = record && !known->malformed && table_get(&planner->kept_ids, id) != TABLE_NOTHING;
         known->node = record && !known->malformed ? node_of_record(planner, record) : NONE;
         if (planner->n_known == planner->known_capacity) {
                 size_t capacity = planner->known_capacity ? planner->known_capacity * 2 : 64;
@@ -211,7 +212,6 @@ static enum imgc_reason_code check_floor(struct planner *planner, const struct k
         struct node *place = &planner->nodes[node->first_place];
         const struct imgc_record *record = known->record;
 
-        (void)verdict;
         /* Both raise the floor when the stage begins. */
         if (node->forced)
                 return IMGC_REASON_FORCED;
@@ -225,6 +225,8 @@ static enum imgc_reason_code check_floor(struct planner *planner, const struct k
         }
         if (place->floor_unreachable)
                 return IMGC_REASON_UNREACHABLE;
+        verdict->old_number = (int64_t)record->generation;
+        verdict->new_number = (int64_t)place->floor;
         return record->generation < place->floor ? IMGC_REASON_SUPERSEDED : 0;
 }
 

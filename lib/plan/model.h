@@ -3,8 +3,9 @@
  * What the steps of planning work on.
  *
  *     graph.c    project and manifest as nodes (stages) and links
- *     judge.c    records: the chain of predicates
+ *     judge.c    records: the chain of predicates; lineage.c its last one
  *     outputs.c  what images are built for: is it there, and right?
+ *     resolve.c  keys that depend on results
  *     choose.c   which snapshots are restored, which stages run
  *     append.c   what a stage could be appended to
  *     compare.c  two runs of a stage: which inputs differ
@@ -84,7 +85,12 @@ struct node {
         uint32_t first_consumer, n_consumers;
         uint32_t stamp; /* see judge.c */
         const char *stamp_id;
-        uint32_t virtual_by; /* the node of an earlier image that makes this snapshot in this build */
+        bool rekeyed;            /* its key is not the manifest's */
+        uint32_t alternative;    /* which of its results are taken, of how many */
+        uint32_t n_alternatives;
+        /* The same stage in an earlier image that makes the snapshot in this build; and those that
+         * wait for this one. */
+        uint32_t virtual_by, first_virtual, next_virtual;
 };
 
 /* What is asked for of an image, found and chosen. */
@@ -104,6 +110,8 @@ struct image_work {
         uint8_t *output_states; /* enum imgc_output_state */
         struct known *output_record; /* of the first output, or NULL */
         bool outputs_valid;
+        const char *kept_id;
+        struct buffer reasons, stale; /* struct imgc_reason: explain.c */
         struct choice choice;
         /* What the image's lineage has of each key, where it runs: 0 nothing, IN_THIS_BUILD, or a
          * record's number. */
@@ -131,11 +139,12 @@ struct planner {
         struct link *links;
         struct consumer *consumers;
         struct image_work *images;
-        struct table by_key, by_place, by_id;
+        struct table by_key, by_place, by_id, kept_ids;
         struct known **known;
         size_t n_known, known_capacity;
         uint32_t max_append;
         uint32_t stamp;
+        bool contradicts; /* what is kept does not go together with what must run */
         /* The keys of what is linked by output are not the manifest's, but resolve.c's. */
         bool resolves;
 };
@@ -162,8 +171,6 @@ static inline const struct project_image *image_of(const struct planner *planner
 
 /* graph.c */
 int graph_build(struct planner *planner, struct imgc_error **reterr);
-/* Enters the keys of all nodes, which may be other ones than before. */
-void graph_index_keys(struct planner *planner);
 
 /* judge.c */
 struct known *judge_find(struct planner *planner, const char *id);
@@ -180,6 +187,17 @@ static inline bool judge_is_usable(struct planner *planner, struct known *known)
 {
         return !judge_full(planner, known)->code;
 }
+
+/* resolve.c */
+/* Finds the keys, and chooses; with the results of what is linked by output that lead to least work. */
+void resolve_and_choose(struct planner *planner);
+/* A record's results as JSON; NULL where they are not those of the stage. */
+const char *resolve_results(struct planner *planner, const struct node *node, const struct imgc_record *record);
+/* Whether a snapshot has the results that a stage counted on. */
+bool resolve_fits(struct planner *planner, const struct node *node, const struct node *asks,
+                  const struct link *link, const struct imgc_record *record);
+/* The record of a stage that a record of the same image stands on, or is. */
+struct known *resolve_below(struct planner *planner, const struct known *known, const struct node *node);
 
 /* outputs.c */
 int outputs_judge(struct planner *planner, struct imgc_error **reterr);

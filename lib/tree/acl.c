@@ -27,6 +27,12 @@ static bool tag_has_id(unsigned tag)
         return tag == TAG_USER || tag == TAG_GROUP;
 }
 
+/* One of the bits, and no other. */
+static bool tag_is_known(unsigned tag)
+{
+        return tag && tag <= TAG_OTHER && !(tag & (tag - 1));
+}
+
 static char tag_letter(unsigned tag)
 {
         return tag <= TAG_USER ? 'u' : tag <= TAG_GROUP ? 'g' : tag == TAG_MASK ? 'm' : 'o';
@@ -48,7 +54,7 @@ static bool entries_are_valid(const struct acl_entry *entries, size_t n)
         unsigned seen = 0;
 
         for (size_t i = 0; i < n; i++) {
-                if (entries[i].permissions > 7)
+                if (entries[i].permissions > 7 || !tag_is_known(entries[i].tag))
                         return false;
                 if (i && !compare_entries(&entries[i - 1], &entries[i]))
                         return false;
@@ -56,7 +62,7 @@ static bool entries_are_valid(const struct acl_entry *entries, size_t n)
         }
         if ((seen & (TAG_USER | TAG_GROUP)) && !(seen & TAG_MASK))
                 return false;
-        return (seen & ~0x3fu) == 0 && (seen & TAG_USER_OBJ) && (seen & TAG_GROUP_OBJ) &&
+        return (seen & TAG_USER_OBJ) && (seen & TAG_GROUP_OBJ) &&
                (seen & TAG_OTHER);
 }
 

@@ -106,7 +106,7 @@ static int reopen_chain(struct open_nodes *nodes, struct node *node)
 {
         _cleanup_free_ struct node **chain = imgc_io_calloc(node->depth + 1, sizeof(*chain));
         _cleanup_close_ int loose = -1;
-        struct node *top = node;
+        struct node *top = node, *used; /* holds the descriptor that the next one is opened in */
         size_t n = 0;
         int fd, r = 0;
 
@@ -114,7 +114,8 @@ static int reopen_chain(struct open_nodes *nodes, struct node *node)
                 return -ENOMEM;
         for (; top->fd < 0; top = top->parent)
                 chain[n++] = top;
-        top->pins++;
+        used = top;
+        used->pins++;
         fd = top->fd;
         while (n-- > 0 && r >= 0) {
                 struct node *next = chain[n];
@@ -132,8 +133,12 @@ static int reopen_chain(struct open_nodes *nodes, struct node *node)
                 }
                 next->fd = opened;
                 link_node(nodes, next);
+                used->pins--;
+                used = next;
+                used->pins++;
+                keep_to_budget(nodes);
         }
-        top->pins--;
+        used->pins--;
         return r;
 }
 

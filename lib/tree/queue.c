@@ -180,6 +180,13 @@ int queue_push(struct queue *queue, uint32_t worker, struct range range, bool wa
         return r;
 }
 
+void queue_fail(struct queue *queue, int r)
+{
+        pthread_mutex_lock(&queue->lock);
+        fail(queue, r);
+        pthread_mutex_unlock(&queue->lock);
+}
+
 int queue_run(struct queue *queue)
 {
         uint32_t n_workers;

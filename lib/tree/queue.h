@@ -61,6 +61,9 @@ void queue_done(struct queue *queue);
 /* Adds a range to a worker's own. want_help: there is enough to do for one more thread. */
 int queue_push(struct queue *queue, uint32_t worker, struct range range, bool want_help);
 
+/* Something failed before the run: it will end at once, with this result. */
+void queue_fail(struct queue *queue, int r);
+
 /* Works until nothing is left, or something failed. Returns 0 or the first failure. */
 int queue_run(struct queue *queue);
 

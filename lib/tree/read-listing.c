@@ -154,7 +154,7 @@ static const char *check_xattr(struct reader *reader, const struct attribute *a)
         reader->xattr_name.size = 0;
         escape_decode(&reader->xattr_name, name.data, name.size);
         if (!buffer_string(&reader->xattr_name))
-                return NULL; /* told at the end of the line */
+                return "no memory"; /* the caller says so */
         if (reader->xattr_before.size &&
             strcmp(reader->xattr_before.data, reader->xattr_name.data) >= 0)
                 return "extended attributes out of order";
@@ -389,6 +389,8 @@ const char *listing_read_header(const char *data, size_t size, struct listing *r
         if (n < strlen(fields_word) || memcmp(space, fields_word, strlen(fields_word)) != 0 ||
             n - strlen(fields_word) >= FIELDS_STRING_MAX)
                 return "the header names no fields";
+        if (memchr(p, '\0', (size_t)(end - p)))
+                return "malformed header";
         memcpy(text, space + strlen(fields_word), n - strlen(fields_word));
         /* A profile's name is none of a header's words; a comma makes it a list for certain. */
         ret->algorithm = (enum imgc_digest_algorithm)r;

@@ -34,8 +34,6 @@ static int read_options(const struct imgc_tree_options *given, struct imgc_tree_
         if (ret->digest > IMGC_DIGEST_SHA256 || ret->kind > IMGC_TREE_KIND_LISTING || ret->flags & ~flags)
                 return error_reason(reterr, IMGC_ERROR_INVALID_ARGUMENT, -EINVAL, "read", NULL,
                                     "unknown value in tree options");
-        if (ret->digest == IMGC_DIGEST_DEFAULT)
-                ret->digest = IMGC_DIGEST_XXH128;
         r = fields_parse(ret->fields, ret_fields, &bad, &bad_size);
         if (r < 0)
                 return error_message(reterr, IMGC_ERROR_INVALID_ARGUMENT, r, "parse", NULL,
@@ -44,8 +42,8 @@ static int read_options(const struct imgc_tree_options *given, struct imgc_tree_
 }
 
 /* A listing is what it is: nothing can be asked of it that it does not say. */
-static int check_listing_options(const struct imgc_tree_options *o, const struct imgc_tree_options *given,
-                                 fields_t fields, const struct imgc_tree *tree, const char *path,
+static int check_listing_options(const struct imgc_tree_options *o, fields_t fields,
+                                 const struct imgc_tree *tree, const char *path,
                                  struct imgc_error **reterr)
 {
         const char *what = NULL;
@@ -53,9 +51,9 @@ static int check_listing_options(const struct imgc_tree_options *o, const struct
         if ((o->exclude && *o->exclude) || o->uid != IMGC_ID_KEEP || o->gid != IMGC_ID_KEEP ||
             o->flags & IMGC_TREE_IGNORE_ROOT)
                 what = "exclude patterns, owners and ignoring the root cannot be applied to a listing";
-        else if (given && given->fields && fields != tree->fields)
+        else if (o->fields && fields != tree->fields)
                 what = "it is a listing with other fields";
-        else if (given && given->digest != IMGC_DIGEST_DEFAULT && o->digest != tree->algorithm)
+        else if (o->digest != IMGC_DIGEST_DEFAULT && o->digest != tree->algorithm)
                 what = "it is a listing with another digest";
         if (!what)
                 return 0;
@@ -269,14 +267,16 @@ static int open_input(int dirfd, const char *path, uint32_t kind, struct opened 
 }
 
 static int read_opened(struct imgc_context *context, struct opened *opened, const char *path,
-                       const struct imgc_tree_options *o, const struct imgc_tree_options *given,
-                       fields_t fields, struct imgc_tree **ret, struct imgc_error **reterr)
+                       const struct imgc_tree_options *o, fields_t fields, struct imgc_tree **ret, struct imgc_error **reterr)
 {
         _cleanup_(imgc_tree_unrefp) struct imgc_tree *tree = NULL;
         _cleanup_(exclude_freep) struct exclude *exclude = NULL;
         _cleanup_(walk_freep) struct walk *walk = NULL;
+        enum imgc_digest_algorithm algorithm =
+                o->digest == IMGC_DIGEST_DEFAULT ? IMGC_DIGEST_XXH128 :
+                                                   (enum imgc_digest_algorithm)o->digest;
         struct walk_options options = {
-                .style = {fields, (enum imgc_digest_algorithm)o->digest, o->uid, o->gid},
+                .style = {fields, algorithm, o->uid, o->gid},
                 .flags = o->flags,
                 .label = path,
         };
@@ -285,9 +285,13 @@ static int read_opened(struct imgc_context *context, struct opened *opened, cons
         if (opened->kind == IMGC_TREE_KIND_LISTING) {
                 r = read_listing_file(context, opened->fd, &opened->stat, path, &tree, reterr);
                 if (r >= 0)
-                        r = check_listing_options(o, given, fields, tree, path, reterr);
+                        r = check_listing_options(o, fields, tree, path, reterr);
                 if (r < 0)
                         return r;
+                if (o->flags & IMGC_TREE_DIGEST_ONLY) {
+                        free((void *)(uintptr_t)tree->listing.data);
+                        tree->listing = (struct listing){0};
+                }
                 *ret = TAKE_PTR(tree);
                 return 0;
         }
@@ -331,7 +335,7 @@ IMGC_EXPORT int imgc_tree_read_at(struct imgc_context *context, int dirfd, const
         if (o.kind != IMGC_TREE_KIND_AUTO && o.kind != opened.kind)
                 return error_reason(reterr, IMGC_ERROR_UNSUPPORTED, -ENOTSUP, "read", path,
                                     "it is a %s, not a %s", kind_name(opened.kind), kind_name(o.kind));
-        return read_opened(context, &opened, path, &o, options, fields, ret, reterr);
+        return read_opened(context, &opened, path, &o, fields, ret, reterr);
 }
 
 /* ------------------------------------------------------------------------------ the object */

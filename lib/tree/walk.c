@@ -32,6 +32,16 @@ static int64_t now_ns(void)
         return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+static void add_path(const struct walk *walk, const struct node *node, const char *name, struct buffer *path)
+{
+        buffer_add_string(path, walk->options->label);
+        if (node && (node->parent || name)) {
+                if (path->size && path->data[path->size - 1] != '/')
+                        buffer_add_char(path, '/');
+                node_add_path(node, name, path);
+        }
+}
+
 int walk_fail(struct walk *walk, int r, const char *operation, const struct node *node,
               const char *name)
 {
@@ -39,12 +49,7 @@ int walk_fail(struct walk *walk, int r, const char *operation, const struct node
         struct imgc_error *error = NULL;
         const char *whole;
 
-        buffer_add_string(&path, walk->options->label);
-        if (node && (node->parent || name)) {
-                if (path.size && path.data[path.size - 1] != '/')
-                        buffer_add_char(&path, '/');
-                node_add_path(node, name, &path);
-        }
+        add_path(walk, node, name, &path);
         whole = buffer_string(&path);
         if (r == -ENOMEM || !whole)
                 error_no_memory(&error);
@@ -69,7 +74,7 @@ static int fail_limit(struct walk *walk, const struct node *node, const char *na
         _cleanup_buffer_ struct buffer path = {0};
         struct imgc_error *error = NULL;
 
-        node_add_path(node, name, &path);
+        add_path(walk, node, name, &path);
         if (buffer_string(&path))
                 error_reason(&error, IMGC_ERROR_LIMIT, -E2BIG, "read", path.data, "%s", what);
         pthread_mutex_lock(&walk->error_lock);
@@ -188,6 +193,8 @@ static int list_directory(struct walk *walk, struct walk_worker *w, struct node 
         n = w->entries.size / sizeof(struct entry);
         if (n > 1)
                 qsort_r(w->entries.data, n, sizeof(struct entry), compare_entries, w->names.data);
+        if (n && node->depth >= LIMIT_DEPTH)
+                return fail_limit(walk, node, NULL, "the tree is too deep");
         node->n_entries = (uint32_t)n;
         node->names = arena_copy(&w->arena, w->names.data, w->names.size);
         node->entries = arena_alloc(&w->arena, w->entries.size);
@@ -515,12 +522,14 @@ int walk_directory(struct walk *walk, int fd, struct imgc_error **reterr)
         r = take_in(walk, 0, root, fd, &first);
         if (root->fd >= 0)
                 TAKE_FD(owned);
+        if (r >= 0) {
+                node_unpin(&walk->nodes, root);
+                r = queue_push(&walk->queue, 0, first, false);
+        }
+        /* Threads may be at work on parts of the root already: they must end. */
         if (r < 0)
-                return finish(walk, r, reterr);
-        node_unpin(&walk->nodes, root);
-        r = queue_push(&walk->queue, 0, first, false);
-        if (r >= 0)
-                r = queue_run(&walk->queue);
+                queue_fail(&walk->queue, r);
+        r = queue_run(&walk->queue);
         walk->root = root;
         return finish(walk, r, reterr);
 }
