@@ -125,7 +125,7 @@ fail:
         return r;
 }
 
-static int error_format(struct imgc_error **reterr, enum imgc_error_code code, int r,
+static int _printf_(7, 0) error_format(struct imgc_error **reterr, enum imgc_error_code code, int r,
                         const char *operation, const char *path, const char *prefix,
                         const char *format, va_list ap)
 {

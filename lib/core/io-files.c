@@ -64,3 +64,13 @@ void imgc_io_munmap(const void *data, size_t size)
 {
         munmap((void *)(uintptr_t)data, size);
 }
+
+void imgc_io_release(const void *data, size_t size)
+{
+        uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+        uintptr_t start = ((uintptr_t)data + page - 1) / page * page;
+        uintptr_t end = ((uintptr_t)data + size) / page * page;
+
+        if (start < end)
+                madvise((void *)start, end - start, MADV_DONTNEED);
+}

@@ -18,3 +18,5 @@ int imgc_io_getrandom(void *buffer, size_t size);
 /* A private mapping for reading; NULL and a negative errno in *ret_error. size: not 0. */
 const void *imgc_io_mmap(int fd, size_t size, int *ret_error);
 void imgc_io_munmap(const void *data, size_t size);
+/* Gives the memory of a part of a mapping back; it is read from the file again when it is needed. */
+void imgc_io_release(const void *data, size_t size);

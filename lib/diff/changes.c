@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "core/context.h"
+#include "core/io-files.h"
 #include "diff/diff.h"
 #include "tree/escape.h"
 
@@ -172,18 +173,33 @@ static int compare_lines(struct comparison *c)
         return compare_entries(c, &old_line, &new_line, new_at);
 }
 
+/* Of two large mapped files no more than this is kept in memory. */
+#define KEPT_BYTES ((size_t)8 << 20)
+
+static void release_behind(const struct listing *listing, bool is_mapped, size_t at, size_t *released)
+{
+        if (!is_mapped || at - *released < KEPT_BYTES)
+                return;
+        imgc_io_release(listing->data + *released, at - *released);
+        *released = at;
+}
+
 int diff_compare_listings(struct imgc_context *context, struct imgc_diff *diff, const struct place *place)
 {
         const struct listing *x = &place->old_listing, *y = &place->new_listing;
         struct comparison c = {.diff = diff, .place = place};
         int64_t number = diff_add_place(diff, place);
+        size_t old_released = 0, new_released = 0;
         int r = number < 0 ? -ENOMEM : 0;
 
         c.place_number = (uint32_t)number;
         c.old_at = x->header_size;
         c.new_at = y->header_size;
-        while (r >= 0 && (c.old_at < x->size || c.new_at < y->size))
+        while (r >= 0 && (c.old_at < x->size || c.new_at < y->size)) {
                 r = context_is_cancelled(context) ? -ECANCELED : compare_lines(&c);
+                release_behind(x, place->old_is_mapped, c.old_at, &old_released);
+                release_behind(y, place->new_is_mapped, c.new_at, &new_released);
+        }
         buffer_free(&c.old_attributes.list);
         buffer_free(&c.new_attributes.list);
         return r;

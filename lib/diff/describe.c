@@ -65,6 +65,7 @@ static void add_value(struct buffer *out, struct span value, bool whole)
         _cleanup_buffer_ struct buffer bytes = {0};
 
         escape_decode(&bytes, value.data, value.size);
+        out->failed |= bytes.failed;
         add_bytes_shortened(out, bytes.data, bytes.size, whole);
 }
 
@@ -233,6 +234,7 @@ static void describe_move(const struct imgc_diff *diff, const struct change *cha
 
         line_at(&diff_place(diff, change)->old_listing, change->old_at, &line);
         line_add_path(&line, &bytes);
+        out->failed |= bytes.failed;
         buffer_add_literal(out, "moved from ");
         text_add_visible(out, bytes.data, bytes.size);
 }

@@ -21,6 +21,7 @@
 struct place {
         const char *image, *stage, *input;
         struct listing old_listing, new_listing;
+        bool old_is_mapped, new_is_mapped; /* from a file, so that memory can be given back */
         fields_t compared;
 };
 

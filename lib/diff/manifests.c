@@ -132,6 +132,8 @@ static int compare_trees(struct comparison *c, const struct manifest_input *x, c
                 return 0;
         listings.old_listing = x->listing;
         listings.new_listing = y->listing;
+        listings.old_is_mapped = c->old_manifest->is_mapped;
+        listings.new_is_mapped = c->new_manifest->is_mapped;
         listings.compared = diff_fields(c->diff, &x->listing, &y->listing);
         r = diff_compare_listings(c->context, c->diff, &listings);
         *ret_told = c->diff->n_changes > before;

@@ -136,6 +136,7 @@ static void add_entry_name(struct text *text, const struct change *change)
 
         change_line(text->report->diff, change, &line);
         line_add_path(&line, &bytes);
+        text->name.failed |= bytes.failed;
         text_add_visible(&text->name, bytes.data, bytes.size);
         if (is_directory(&line) && !span_is(line.name, "."))
                 buffer_add_char(&text->name, '/');

@@ -372,9 +372,9 @@ int json_parse(struct arena *arena, const char *text, size_t size, struct json *
         struct parser parser = {.arena = arena, .text = text, .p = text, .end = text + size};
         int r;
 
-        *ret_fault = (struct json_fault){0};
+        *ret_fault = (struct json_fault){"the text is too long", 0};
         if (size > LIMIT_JSON_BYTES)
-                return fail_at(&parser, text, "the text is too long");
+                return -EBADMSG;
         parser.tokener = json_tokener_new_ex(LIMIT_JSON_DEPTH + 1);
         if (!parser.tokener)
                 return -ENOMEM;

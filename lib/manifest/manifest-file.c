@@ -71,6 +71,8 @@ static int map_file(struct imgc_context *context, int fd, size_t size, const cha
         r = manifest_of_bytes(context, data, size, true, path, false, ret, reterr);
         if (r < 0)
                 imgc_io_munmap(data, size);
+        else
+                imgc_io_release(data, size); /* checking has read all of it */
         return r;
 }
 
@@ -148,6 +150,32 @@ static int replace_file(int directory, const char *base, const char *data, size_
         return imgc_io_fsync(directory);
 }
 
+/* What is no regular file of its own stays what it is: a link (/dev/stdout is one), a device, a
+ * pipe. */
+static int write_through(int directory, const char *base, const char *data, size_t size)
+{
+        _cleanup_close_ int fd = imgc_io_createat(directory, base, O_WRONLY | O_TRUNC | O_NOCTTY, 0666);
+        int r;
+
+        if (fd < 0)
+                return fd;
+        r = write_all(fd, data, size);
+        if (r < 0)
+                return r;
+        r = imgc_io_fsync(fd);
+        return r == -EINVAL || r == -EROFS ? 0 : r; /* of pipes and terminals */
+}
+
+static int write_file(int directory, const char *base, const char *data, size_t size)
+{
+        struct stat st;
+        int r = imgc_io_fstatat(directory, base, &st, AT_SYMLINK_NOFOLLOW);
+
+        if (r == -ENOENT || (r >= 0 && S_ISREG(st.st_mode)))
+                return replace_file(directory, base, data, size);
+        return r < 0 ? r : write_through(directory, base, data, size);
+}
+
 IMGC_EXPORT int imgc_manifest_save_at(const struct imgc_manifest *manifest, int dirfd, const char *path,
                                       struct imgc_error **reterr)
 {
@@ -164,6 +192,6 @@ IMGC_EXPORT int imgc_manifest_save_at(const struct imgc_manifest *manifest, int 
                 return error_no_memory(reterr);
         directory = imgc_io_openat(dirfd, parent.data, O_RDONLY | O_DIRECTORY);
         r = directory < 0 ? directory :
-                            replace_file(directory, slash ? slash + 1 : path, manifest->data, manifest->size);
+                            write_file(directory, slash ? slash + 1 : path, manifest->data, manifest->size);
         return r < 0 ? error_errno(reterr, r, "write", path) : 0;
 }

@@ -294,7 +294,7 @@ static int read_listing(struct reader *reader, const struct input_facts *facts, 
                 listing_read_header(listing.data, listing.size, &input->listing);
                 return 0;
         }
-        r = listing_read(listing.data, listing.size, reader->name, tree_line + 1, &input->listing, &summary,
+        r = listing_read(reader->context, listing.data, listing.size, reader->name, tree_line + 1, &input->listing, &summary,
                          reader->reterr);
         if (r < 0)
                 return r;
@@ -304,7 +304,7 @@ static int read_listing(struct reader *reader, const struct input_facts *facts, 
         if (n_entries != facts->n_entries || MIN(summary.n_bytes, (uint64_t)JSON_INTEGER_MAX) != n_bytes)
                 return fail(reader, "the listing has not as many entries or bytes as its tree");
         r = check_digest(reader, listing, facts->digest);
-        reader->line = tree_line + summary.n_lines;
+        reader->line = tree_line + summary.n_entries + 1;
         return r;
 }
 

@@ -228,6 +228,8 @@ IMGC_EXPORT int imgc_project_parse(struct imgc_context *context, const void *dat
                 r = loader_fail(&loader, fault.offset, NULL, "%s", fault.reason);
         else
                 r = load_project(&loader, json, dirfd);
+        if (r >= 0 && loader.path.failed)
+                r = error_no_memory(reterr);
         if (r >= 0)
                 r = imgc_project_builder_finish(loader.builder, ret, reterr);
         imgc_project_builder_free(loader.builder);

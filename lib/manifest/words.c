@@ -79,7 +79,7 @@ const char *name_check(const char *name, const char *forbidden)
         if (!utf8_is_valid(name, size))
                 return "its name is not UTF-8";
         if (!strcmp(name, ".") || !strcmp(name, ".."))
-                return "its name is . or ..";
+                return "its name is \".\" or \"..\"";
         for (const char *p = name; *p; p++) {
                 if ((unsigned char)*p < 0x20 || *p == 0x7f)
                         return "its name has a control character";

@@ -45,27 +45,17 @@ static size_t trimmed_size(const char *text)
 /* The end of the component at p: a '/' outside brackets, plain or quoted. */
 static const char *component_end(const char *p)
 {
-        for (; *p && *p != '/'; p++) {
+        const char *end = strchr(p, '\0');
+
+        while (p < end && *p != '/') {
                 if (*p == '\\' && p[1] == '/')
                         return p;
-                if (*p == '\\' && p[1])
-                        p++;
-                else if (*p == '[') {
-                        const char *q = p + 1;
-
-                        q += *q == '!' || *q == '^';
-                        q += *q == ']';
-                        while (*q && *q != ']') {
-                                if (*q == '\\' && q[1])
-                                        q++;
-                                else if (*q == '[' && q[1] == ':')
-                                        for (q += 2; *q && *q != ']'; q++)
-                                                ;
-                                q += *q != '\0';
-                        }
-                        if (!*q)
-                                return strchr(p, '\0');
-                        p = q;
+                if (*p == '[') {
+                        p = glob_skip_bracket(p, end);
+                        if (!p)
+                                return end; /* refused later */
+                } else {
+                        p += *p == '\\' && p[1] ? 2 : 1;
                 }
         }
         return p;

@@ -24,5 +24,7 @@ bool exclude_matches(const struct exclude *exclude, const char *path, bool is_di
 bool glob_matches(const char *pattern, size_t pattern_size, const char *name, size_t name_size);
 /* NULL, or why the pattern is malformed. */
 const char *glob_check(const char *pattern, size_t pattern_size);
+/* p: a '['. Returns what follows the bracket expression, or NULL where it is malformed. */
+const char *glob_skip_bracket(const char *p, const char *end);
 
 DEFINE_CLEANUP(struct exclude *, exclude_free)

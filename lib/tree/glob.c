@@ -196,10 +196,16 @@ bool glob_matches(const char *pattern, size_t pattern_size, const char *name, si
         return p == end;
 }
 
+const char *glob_skip_bracket(const char *p, const char *end)
+{
+        bool ignored;
+
+        return bracket_matches(p + 1, end, 0, &ignored);
+}
+
 const char *glob_check(const char *pattern, size_t pattern_size)
 {
         const char *end = pattern + pattern_size;
-        bool ignored;
 
         for (const char *p = pattern; p < end; ) {
                 if (*p == '\\') {
@@ -207,7 +213,7 @@ const char *glob_check(const char *pattern, size_t pattern_size)
                                 return "nothing follows the last backslash";
                         p += 2;
                 } else if (*p == '[') {
-                        p = bracket_matches(p + 1, end, 0, &ignored);
+                        p = glob_skip_bracket(p, end);
                         if (!p)
                                 return "malformed bracket expression";
                 } else {

@@ -9,7 +9,6 @@
 
 struct listing_summary {
         uint64_t n_entries, n_bytes;
-        uint64_t n_lines;
 };
 
 /* Reads the header alone and fills the view. NULL, or what is wrong. */
@@ -17,6 +16,6 @@ const char *listing_read_header(const char *data, size_t size, struct listing *r
 
 /* Checks that these bytes are a listing that a tree could have been written as, and fills the
  * view. name, first_line: for messages ("NAME:LINE: reason"). */
-int listing_read(const char *data, size_t size, const char *name, uint64_t first_line,
-                 struct listing *ret, struct listing_summary *ret_summary,
+int listing_read(struct imgc_context *context, const char *data, size_t size, const char *name,
+                 uint64_t first_line, struct listing *ret, struct listing_summary *ret_summary,
                  struct imgc_error **reterr);

@@ -93,7 +93,7 @@ static int parse_listing(struct imgc_context *context, struct buffer *bytes, con
 
         if (!tree)
                 return error_no_memory(reterr);
-        r = listing_read(bytes->data, bytes->size, name, 1, &listing, &summary, reterr);
+        r = listing_read(context, bytes->data, bytes->size, name, 1, &listing, &summary, reterr);
         if (r < 0)
                 return r;
         r = hasher_new(context, listing.algorithm, &hasher);
