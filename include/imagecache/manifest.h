@@ -116,8 +116,8 @@ const char *imgc_manifest_get_data(const struct imgc_manifest *manifest, size_t 
 /* Writes a manifest to a file: a temporary one in the same directory, synced, renamed,
  * and the directory synced. What was there before is whole until the new one is.
  *
- * dirfd, path: the file, as for openat(2); a symbolic link there is replaced, not
- *     followed. Its mode is 0666 less the umask.
+ * dirfd, path: the file, as for openat(2). Its mode is 0666 less the umask. What is there
+ *     and no regular file (a symbolic link, a device, a pipe) stays, and is written to.
  *
  * Returns 0 or a negative errno.
  * Since: 0.1.0 */

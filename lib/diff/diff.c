@@ -5,7 +5,6 @@
 #include <errno.h>
 
 #include "core/error.h"
-#include "core/options.h"
 #include "tree/tree.h"
 
 static const char *const kind_names[] = {
@@ -95,50 +94,11 @@ fields_t diff_fields(struct imgc_diff *diff, const struct listing *x, const stru
         return both;
 }
 
-int diff_finish(struct imgc_diff *diff)
-{
-        size_t n_compared = 0, n_left_out = 0;
-
-        for (int f = 0; f < N_FIELDS; f++) {
-                if (has_field(diff->fields_compared, (enum field)f))
-                        diff->compared[n_compared++] = field_names[f];
-                if (has_field(diff->fields_left_out, (enum field)f))
-                        diff->left_out[n_left_out++] = field_names[f];
-        }
-        return diff_find_moves(diff);
-}
-
 int diff_fail(int r, struct imgc_error **reterr)
 {
         if (r == -ECANCELED)
                 return error_reason(reterr, IMGC_ERROR_CANCELLED, r, "compare", NULL, "cancelled");
         return error_no_memory(reterr);
-}
-
-IMGC_EXPORT int imgc_diff_trees(struct imgc_context *context, struct imgc_tree *old_tree,
-                                struct imgc_tree *new_tree, struct imgc_diff **ret,
-                                struct imgc_error **reterr)
-{
-        _cleanup_(imgc_diff_unrefp) struct imgc_diff *diff = NULL;
-        struct place place = {.old_listing = old_tree->listing, .new_listing = new_tree->listing};
-        int r;
-
-        if (!old_tree->listing.data || !new_tree->listing.data)
-                return error_reason(reterr, IMGC_ERROR_INVALID_ARGUMENT, -ENODATA, "compare", NULL,
-                                    "a tree was read without its listing");
-        r = diff_new(&diff);
-        if (r < 0)
-                return error_no_memory(reterr);
-        diff->old_tree = imgc_tree_ref(old_tree);
-        diff->new_tree = imgc_tree_ref(new_tree);
-        place.compared = diff_fields(diff, &old_tree->listing, &new_tree->listing);
-        r = diff_compare_listings(context, diff, &place);
-        if (r >= 0)
-                r = diff_finish(diff);
-        if (r < 0)
-                return diff_fail(r, reterr);
-        *ret = TAKE_PTR(diff);
-        return 0;
 }
 
 IMGC_EXPORT struct imgc_diff *imgc_diff_ref(struct imgc_diff *diff)
@@ -209,175 +169,4 @@ struct span attribute_public_name(const struct attribute *attribute)
         if (attribute->keyword == KEYWORD_DIGEST)
                 return (struct span){"content", strlen("content")};
         return attribute->name;
-}
-
-struct imgc_diff_iterator {
-        struct imgc_diff *diff;
-        uint64_t next;
-        struct imgc_change change;
-        struct buffer strings[4]; /* path, attribute, old, new */
-};
-
-IMGC_EXPORT int imgc_diff_iterator_new(struct imgc_diff *diff, struct imgc_diff_iterator **ret,
-                                       struct imgc_error **reterr)
-{
-        struct imgc_diff_iterator *iterator = imgc_io_calloc(1, sizeof(*iterator));
-
-        if (!iterator)
-                return error_no_memory(reterr);
-        iterator->diff = imgc_diff_ref(diff);
-        *ret = iterator;
-        return 0;
-}
-
-IMGC_EXPORT struct imgc_diff_iterator *imgc_diff_iterator_free(struct imgc_diff_iterator *iterator)
-{
-        if (!iterator)
-                return NULL;
-        for (size_t i = 0; i < ELEMENTSOF(iterator->strings); i++)
-                buffer_free(&iterator->strings[i]);
-        imgc_diff_unref(iterator->diff);
-        free(iterator);
-        return NULL;
-}
-
-static void add_line_path(const struct listing *listing, uint64_t at, struct buffer *buffer)
-{
-        struct line line;
-
-        line_at(listing, at, &line);
-        line_add_path(&line, buffer);
-}
-
-static void add_span(struct buffer *buffer, struct span span)
-{
-        buffer_add(buffer, span.data, span.size);
-}
-
-/* Fills the strings of a change of an entry: path, attribute, old and new. */
-static int make_strings(struct imgc_diff_iterator *iterator, const struct change *change,
-                        const char *ret[static 4])
-{
-        const struct place *place = diff_place(iterator->diff, change);
-        struct buffer *path = &iterator->strings[0], *name = &iterator->strings[1];
-        struct buffer *old_value = &iterator->strings[2], *new_value = &iterator->strings[3];
-        bool has[4] = {true, false, false, false};
-        struct attribute a;
-        struct line line;
-
-        for (size_t i = 0; i < 4; i++)
-                iterator->strings[i].size = 0;
-        change_line(iterator->diff, change, &line);
-        line_add_path(&line, path);
-        if (change->kind == IMGC_CHANGE_ENTRY_MOVED) {
-                has[2] = has[3] = true;
-                add_line_path(&place->old_listing, change->old_at, old_value);
-                line_add_path(&line, new_value);
-        } else if (change->kind == IMGC_CHANGE_ENTRY_CHANGED) {
-                has[1] = true;
-                has[2] = change_attribute(&place->old_listing, change->old_at, &a);
-                if (has[2])
-                        add_span(old_value, a.value);
-                has[3] = change->new_at != NOWHERE;
-                if (has[3]) {
-                        change_attribute(&place->new_listing, change->new_at, &a);
-                        add_span(new_value, a.value);
-                }
-                add_span(name, attribute_public_name(&a));
-        }
-        for (size_t i = 0; i < 4; i++) {
-                ret[i] = buffer_string(&iterator->strings[i]);
-                if (!ret[i])
-                        return -ENOMEM;
-                if (!has[i])
-                        ret[i] = NULL;
-        }
-        return 0;
-}
-
-static int make_change(struct imgc_diff_iterator *iterator, const struct change *change)
-{
-        const struct place *place = diff_place(iterator->diff, change);
-        const char *strings[4] = {NULL};
-
-        if (change_is_of_entry(change)) {
-                if (make_strings(iterator, change, strings) < 0)
-                        return -ENOMEM;
-        } else {
-                const struct change_text *text = diff_text(iterator->diff, change);
-
-                strings[1] = text->attribute;
-                strings[2] = text->old_value;
-                strings[3] = text->new_value;
-        }
-        iterator->change = (struct imgc_change){
-                .size = sizeof(iterator->change),
-                .kind = change->kind,
-                .image = place->image,
-                .stage = place->stage,
-                .input = place->input,
-                .path = strings[0],
-                .attribute = strings[1],
-                .old_value = strings[2],
-                .new_value = strings[3],
-        };
-        return 0;
-}
-
-IMGC_EXPORT int imgc_diff_iterator_next(struct imgc_diff_iterator *iterator, const struct imgc_change **ret,
-                                        struct imgc_error **reterr)
-{
-        if (iterator->next == iterator->diff->n_changes)
-                return 0;
-        if (make_change(iterator, &iterator->diff->changes[iterator->next]) < 0)
-                return error_no_memory(reterr);
-        iterator->next++;
-        *ret = &iterator->change;
-        return 1;
-}
-
-/* ------------------------------------------------------------------------------ reports */
-
-#define REPORT_FLUSH_BYTES ((size_t)64 << 10)
-
-int report_flush(struct report *report, bool force)
-{
-        int r;
-
-        if (report->out.failed)
-                return -ENOMEM;
-        if (!report->out.size || (!force && report->out.size < REPORT_FLUSH_BYTES))
-                return 0;
-        r = report->write(report->userdata, report->out.data, report->out.size);
-        report->out.size = 0;
-        return r;
-}
-
-IMGC_EXPORT int imgc_diff_report(struct imgc_diff *diff, const struct imgc_report_options *options,
-                                 imgc_write_fn write, void *userdata, struct imgc_error **reterr)
-{
-        struct report report = {
-                .diff = diff,
-                .options = IMGC_REPORT_OPTIONS_INIT,
-                .write = write,
-                .userdata = userdata,
-        };
-        const uint32_t flags = IMGC_REPORT_COLOR | IMGC_REPORT_STAT | IMGC_REPORT_NAME_ONLY | IMGC_REPORT_VERBOSE;
-        int r;
-
-        if (options) {
-                r = options_check_size(options, options->size, sizeof(*options));
-                if (r < 0)
-                        return error_reason(reterr, IMGC_ERROR_INVALID_ARGUMENT, r, "report", NULL,
-                                            "report options of an unknown size");
-                memcpy(&report.options, options, MIN(options->size, sizeof(*options)));
-        }
-        if (report.options.format > IMGC_REPORT_JSON || report.options.flags & ~flags)
-                return error_reason(reterr, IMGC_ERROR_INVALID_ARGUMENT, -EINVAL, "report", NULL,
-                                    "unknown value in report options");
-        r = report.options.format == IMGC_REPORT_JSON ? report_json(&report) : report_text(&report);
-        if (r >= 0)
-                r = report_flush(&report, true);
-        buffer_free(&report.out);
-        return r < 0 ? error_errno(reterr, r, "write a report", NULL) : 0;
 }

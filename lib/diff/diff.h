@@ -119,18 +119,3 @@ bool change_attribute(const struct listing *listing, uint64_t at, struct attribu
 void change_line(const struct imgc_diff *diff, const struct change *change, struct line *ret);
 /* The name that the public calls use: "content" for the digest. */
 struct span attribute_public_name(const struct attribute *attribute);
-
-/* One function a report; `write` as in imgc_diff_report(). */
-struct report {
-        struct imgc_diff *diff;
-        struct imgc_report_options options;
-        imgc_write_fn write;
-        void *userdata;
-        struct buffer out;
-};
-
-int report_json(struct report *report);
-int report_text(struct report *report);
-void report_stat(struct report *report);
-/* Hands over what has gathered; `force` even if it is little. */
-int report_flush(struct report *report, bool force);

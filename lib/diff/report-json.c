@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A diff as one line of JSON: doc/format.md, "Diffs as JSON". */
 #include "core/text.h"
-#include "diff/diff.h"
+#include "diff/report.h"
 
 static void add_names(struct buffer *out, const char *const *names)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A diff in numbers: how many things of each kind, and how many entries by attribute. */
 #include "diff/describe.h"
-#include "diff/diff.h"
+#include "diff/report.h"
 
 static const struct {
         enum imgc_change_kind kind;

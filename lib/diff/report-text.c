@@ -10,7 +10,7 @@
 
 #include "core/text.h"
 #include "diff/describe.h"
-#include "diff/diff.h"
+#include "diff/report.h"
 
 /* Names are padded to a common width up to this one. */
 #define NAME_WIDTH_MAX 48

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What the parts of a walk share: walk.c (directories), read-entry.c (all that is in them),
- * write-listing.c. */
+ * write-listing.c, walk-state.c. */
 #pragma once
 
 #include "core/arena.h"
@@ -70,6 +70,10 @@ int read_entry(struct walk *walk, const struct place *place, uint8_t type, struc
 int read_directory_attributes(struct walk *walk, const struct place *place, int fd,
                               const struct stat *st, const char **ret);
 
+/* Sets the clock; tells progress if it is time, for queue_ops.tick. */
+void walk_start_progress(struct walk *walk);
+int walk_tell_progress(void *userdata);
+
 /* Looks whether to go on, and tells progress: -ECANCELED. bytes: read since the last call. */
 int walk_check(struct walk *walk, uint32_t worker_index, uint64_t bytes);
 
@@ -77,3 +81,5 @@ int walk_check(struct walk *walk, uint32_t worker_index, uint64_t bytes);
  * "unmapped-id". Returns r. */
 int walk_fail(struct walk *walk, int r, const char *operation, const struct node *node,
               const char *name);
+/* The same, about a limit. */
+int walk_fail_limit(struct walk *walk, const struct node *node, const char *name, const char *what);

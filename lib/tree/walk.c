@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <time.h>
 
 #include "core/limits.h"
 #include "tree/walk-internal.h"
@@ -14,8 +13,6 @@
 /* Below this many entries a second thread costs more than it does. */
 #define ENTRIES_PER_THREAD 64u
 
-#define PROGRESS_NS 100000000
-
 struct linux_dirent64 {
         uint64_t d_ino;
         int64_t d_off;
@@ -23,98 +20,6 @@ struct linux_dirent64 {
         unsigned char d_type;
         char d_name[];
 };
-
-static int64_t now_ns(void)
-{
-        struct timespec t;
-
-        clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
-        return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-static void add_path(const struct walk *walk, const struct node *node, const char *name, struct buffer *path)
-{
-        buffer_add_string(path, walk->options->label);
-        if (node && (node->parent || name)) {
-                if (path->size && path->data[path->size - 1] != '/')
-                        buffer_add_char(path, '/');
-                node_add_path(node, name, path);
-        }
-}
-
-int walk_fail(struct walk *walk, int r, const char *operation, const struct node *node,
-              const char *name)
-{
-        _cleanup_buffer_ struct buffer path = {0};
-        struct imgc_error *error = NULL;
-        const char *whole;
-
-        add_path(walk, node, name, &path);
-        whole = buffer_string(&path);
-        if (r == -ENOMEM || !whole)
-                error_no_memory(&error);
-        else if (r == -ESTALE)
-                error_reason(&error, IMGC_ERROR_TREE_CHANGED, r, operation, whole,
-                             "it changed while it was read");
-        else if (r == -EOVERFLOW)
-                error_reason(&error, IMGC_ERROR_UNMAPPED_ID, r, operation, whole,
-                             "an owner is not mapped in this user namespace");
-        else
-                error_errno(&error, r, operation, whole);
-        pthread_mutex_lock(&walk->error_lock);
-        if (!walk->error)
-                walk->error = TAKE_PTR(error);
-        pthread_mutex_unlock(&walk->error_lock);
-        imgc_error_unref(error);
-        return r;
-}
-
-static int fail_limit(struct walk *walk, const struct node *node, const char *name, const char *what)
-{
-        _cleanup_buffer_ struct buffer path = {0};
-        struct imgc_error *error = NULL;
-
-        add_path(walk, node, name, &path);
-        if (buffer_string(&path))
-                error_reason(&error, IMGC_ERROR_LIMIT, -E2BIG, "read", path.data, "%s", what);
-        pthread_mutex_lock(&walk->error_lock);
-        if (!walk->error)
-                walk->error = TAKE_PTR(error);
-        pthread_mutex_unlock(&walk->error_lock);
-        imgc_error_unref(error);
-        return -E2BIG;
-}
-
-static int tell_progress(void *userdata)
-{
-        struct walk *walk = userdata;
-        struct imgc_progress progress = {
-                .size = sizeof(progress),
-                .operation = "read",
-                .entries = walk->n_entries,
-                .bytes = walk->n_bytes,
-        };
-        int64_t now;
-
-        if (context_is_cancelled(walk->context))
-                return -ECANCELED;
-        if (!walk->context->progress)
-                return 0;
-        now = now_ns();
-        if (now < walk->next_progress_ns)
-                return 0;
-        walk->next_progress_ns = now + PROGRESS_NS;
-        return walk->context->progress(walk->context->progress_userdata, &progress) ? -ECANCELED : 0;
-}
-
-int walk_check(struct walk *walk, uint32_t worker_index, uint64_t bytes)
-{
-        if (bytes)
-                atomic_fetch_add_explicit(&walk->n_bytes, bytes, memory_order_relaxed);
-        if (queue_is_stopped(&walk->queue) || context_is_cancelled(walk->context))
-                return -ECANCELED;
-        return worker_index == 0 && walk->context->progress ? tell_progress(walk) : 0;
-}
 
 /* ------------------------------------------------------------------ listing a directory */
 
@@ -137,9 +42,9 @@ static int add_name(struct walk *walk, struct walk_worker *w, const struct node 
         if (!strcmp(name, ".") || !strcmp(name, ".."))
                 return 0;
         if (size > LIMIT_NAME_BYTES)
-                return fail_limit(walk, node, name, "the name is too long");
+                return walk_fail_limit(walk, node, name, "the name is too long");
         if (w->names.size > UINT32_MAX - LIMIT_NAME_BYTES - 1)
-                return fail_limit(walk, node, NULL, "it has too many entries");
+                return walk_fail_limit(walk, node, NULL, "it has too many entries");
         if (type == DT_UNKNOWN) {
                 r = imgc_io_fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW);
                 if (r < 0)
@@ -194,7 +99,7 @@ static int list_directory(struct walk *walk, struct walk_worker *w, struct node 
         if (n > 1)
                 qsort_r(w->entries.data, n, sizeof(struct entry), compare_entries, w->names.data);
         if (n && node->depth >= LIMIT_DEPTH)
-                return fail_limit(walk, node, NULL, "the tree is too deep");
+                return walk_fail_limit(walk, node, NULL, "the tree is too deep");
         node->n_entries = (uint32_t)n;
         node->names = arena_copy(&w->arena, w->names.data, w->names.size);
         node->entries = arena_alloc(&w->arena, w->entries.size);
@@ -204,7 +109,7 @@ static int list_directory(struct walk *walk, struct walk_worker *w, struct node 
                 memcpy(node->entries, w->entries.data, w->entries.size);
         w->n_entries += n;
         if (atomic_fetch_add_explicit(&walk->n_entries, n, memory_order_relaxed) + n > LIMIT_ENTRIES)
-                return fail_limit(walk, node, NULL, "the tree has too many entries");
+                return walk_fail_limit(walk, node, NULL, "the tree has too many entries");
         return 0;
 }
 
@@ -278,7 +183,7 @@ static int enter(struct walk *walk, uint32_t worker, struct node *parent, struct
         int fd, r;
 
         if (parent->depth >= LIMIT_DEPTH)
-                return fail_limit(walk, parent, name, "the tree is too deep");
+                return walk_fail_limit(walk, parent, name, "the tree is too deep");
         fd = open_directory(parent->fd, name);
         if (fd < 0)
                 return walk_fail(walk, fd, "open", parent, name);
@@ -431,8 +336,8 @@ int walk_new(struct imgc_context *context, const struct walk_options *options, s
         walk->options = options;
         walk->fields = options->style.fields;
         walk->n_workers = context_get_threads(context);
-        walk->queue_ops = (struct queue_ops){.work = work, .tick = tell_progress, .userdata = walk};
-        walk->next_progress_ns = now_ns() + PROGRESS_NS;
+        walk->queue_ops = (struct queue_ops){.work = work, .tick = walk_tell_progress, .userdata = walk};
+        walk_start_progress(walk);
         pthread_mutex_init(&walk->error_lock, NULL);
         open_nodes_init(&walk->nodes);
         links_init(&walk->links);
