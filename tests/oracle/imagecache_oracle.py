@@ -4,12 +4,14 @@
 
 It shares no code with the library and was not written from it: where the two disagree,
 one of them misreads the format. The command line is that of `imagecache` for the verbs
-hash, list and diff, so that one can stand in for the other.
+hash, list, diff and manifest, so that one can stand in for the other.
 
     listing.py    fields, spelling, the strict reader of listings
     walk.py       reading real trees
     gitignore.py  exclude patterns
-    diff.py       differences
+    diff.py       differences of trees
+    manifest.py   projects, manifests, keys
+    manifest_diff.py  differences of manifests
     xxh3.py       XXH128
 """
 
@@ -21,6 +23,8 @@ import sys
 
 import diff
 import listing
+import manifest
+import manifest_diff
 import walk
 
 MAGIC = b"#mtree imagecache=1 "
@@ -34,7 +38,7 @@ def number(text):
 
 def arguments(argv):
     parser = argparse.ArgumentParser(prog="imagecache_oracle.py")
-    parser.add_argument("verb", choices=["hash", "list", "diff"])
+    parser.add_argument("verb", choices=["hash", "list", "diff", "manifest"])
     parser.add_argument("paths", nargs="+", type=os.fsencode)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--digest", choices=list(listing.ALGORITHMS), default="xxh128")
@@ -44,9 +48,12 @@ def arguments(argv):
     parser.add_argument("--gid", type=number)
     parser.add_argument("--one-filesystem", action="store_true")
     parser.add_argument("--ignore-root", action="store_true")
+    parser.add_argument("--output", "-o")
+    parser.add_argument("--no-listings", action="store_true")
+    parser.add_argument("--secret-file")
     parser.add_argument("--threads", type=number, help="accepted and without meaning")
     args = parser.parse_intermixed_args(argv)
-    if args.verb != "hash" and len(args.paths) != {"list": 1, "diff": 2}[args.verb]:
+    if args.verb != "hash" and len(args.paths) != {"list": 1, "diff": 2, "manifest": 1}[args.verb]:
         parser.error("wrong number of paths")
     return args
 
@@ -83,6 +90,26 @@ def operand(path, options):
         raise listing.OracleError(error.code, path, ascii(os.fsdecode(path))[1:-1] + place) from None
 
 
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def seal(args):
+    (path,) = args.paths
+    data = sys.stdin.buffer.read() if path == b"-" else read(path)
+    secret = read(args.secret_file) if args.secret_file else None
+    base = b"." if path == b"-" else os.path.dirname(path) or b"."
+    return manifest.seal(data, base, secret=secret, listings=not args.no_listings)
+
+
+def compare(args, options):
+    old, new = args.paths
+    if all(os.path.isfile(p) and b'"imagecache":"manifest"' in read(p).partition(b"\n")[0] for p in args.paths):
+        return manifest_diff.compare(read(old), read(new))
+    return diff.compare(operand(old, options), operand(new, options))
+
+
 def run(args):
     options = options_of(args)
     out = sys.stdout.buffer
@@ -91,8 +118,14 @@ def run(args):
             out.write(walk.read_tree(path, options).digest().encode() + b"  " + path + b"\n")
     elif args.verb == "list":
         out.write(walk.read_tree(args.paths[0], options).emit())
+    elif args.verb == "manifest":
+        if args.output:
+            with open(args.output, "wb") as file:
+                file.write(seal(args))
+        else:
+            out.write(seal(args))
     else:
-        result = diff.compare(operand(args.paths[0], options), operand(args.paths[1], options))
+        result = compare(args, options)
         if args.json:
             out.write(json.dumps(result, separators=(",", ":"), ensure_ascii=True).encode() + b"\n")
         else:
