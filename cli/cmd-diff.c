@@ -44,7 +44,8 @@ static int read_trees(struct cli *cli, struct side sides[2])
         for (int i = 0; i < 2; i++) {
                 struct side *side = &sides[i ? !first : first];
 
-                side->tree = read_operand(cli, side->path, &options);
+                if (!side->tree)
+                        side->tree = read_operand(cli, side->path, &options);
                 if (!side->tree)
                         return EXIT_TROUBLE;
                 if (imgc_tree_get_kind(side->tree) != IMGC_TREE_KIND_LISTING)
@@ -124,10 +125,15 @@ static int read_manifest_and_tree(struct cli *cli, struct side *manifest, struct
                 return code;
         r = imgc_manifest_get_tree(manifest->manifest, cli->context, at.image, at.stage, at.input,
                                    &manifest->tree, &error);
-        if (r >= 0)
+        /* A listing is what it is. */
+        if (r >= 0 && !other->tree && is_listing(other->path))
+                other->tree = read_operand(cli, other->path, NULL);
+        else if (r >= 0 && !other->tree)
                 r = imgc_manifest_read_tree_at(manifest->manifest, cli->context, at.image, at.stage, at.input,
                                                AT_FDCWD, other->path, &other->tree, &error);
-        return r < 0 ? fail_error(cli, error) : EXIT_SAME;
+        if (r < 0)
+                return fail_error(cli, error);
+        return other->tree ? EXIT_SAME : EXIT_TROUBLE;
 }
 
 /* ------------------------------------------------------------------------------ the verb */
@@ -149,12 +155,18 @@ static int report(struct cli *cli, struct imgc_diff *diff)
 
 static int read_sides(struct cli *cli, struct side sides[2])
 {
-        for (int i = 0; i < 2; i++)
-                if (is_manifest(sides[i].path)) {
-                        sides[i].manifest = read_manifest(cli, sides[i].path);
-                        if (!sides[i].manifest)
+        for (int i = 0; i < 2; i++) {
+                struct side *side = &sides[i];
+
+                if (!strcmp(side->path, "-")) {
+                        if (read_from_stdin(cli, &side->tree, &side->manifest) != EXIT_SAME)
+                                return EXIT_TROUBLE;
+                } else if (is_manifest(side->path)) {
+                        side->manifest = read_manifest(cli, side->path);
+                        if (!side->manifest)
                                 return EXIT_TROUBLE;
                 }
+        }
         if (sides[0].manifest && sides[1].manifest)
                 return EXIT_SAME;
         if (sides[0].manifest || sides[1].manifest)
@@ -187,7 +199,7 @@ const struct verb verb_diff = {
         .arguments = "OLD NEW",
         .summary = "say what changed between two trees or manifests",
         .description = "Compares OLD and NEW, each a manifest, a directory, a file, a listing that "
-                       "`imagecache list` printed, or - for a listing on standard input, and prints what was "
+                       "`imagecache list` printed, or - for a manifest or listing on standard input, and prints what was "
                        "added, removed, moved and changed. A manifest is compared with another one, or one of "
                        "its trees with a directory. Exits 0 where they are equal, 1 where they differ, 2 on "
                        "trouble.",

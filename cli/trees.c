@@ -12,6 +12,13 @@
 /* More than any listing of a real tree: 4 GiB are some 30 million entries. */
 #define STDIN_BYTES_MAX ((size_t)4 << 30)
 
+bool is_file(const char *path)
+{
+        struct stat st;
+
+        return !strcmp(path, "-") || (stat(path, &st) == 0 && S_ISREG(st.st_mode));
+}
+
 static char *read_stdin(size_t *ret_size)
 {
         size_t size = 0, capacity = 1 << 16;
@@ -31,21 +38,25 @@ static char *read_stdin(size_t *ret_size)
         return data;
 }
 
-static struct imgc_tree *read_listing_from_stdin(struct cli *cli)
+int read_from_stdin(struct cli *cli, struct imgc_tree **ret_tree, struct imgc_manifest **ret_manifest)
 {
         struct imgc_error *error = NULL;
-        struct imgc_tree *tree = NULL;
         size_t size;
         char *data = read_stdin(&size);
+        int r = 0, code = EXIT_SAME;
 
         if (!data)
-                fail(cli, "no-memory", ENOMEM, "read", NULL, "cannot hold standard input in memory");
+                code = fail(cli, "no-memory", ENOMEM, "read", NULL, "cannot hold standard input in memory");
         else if (ferror(stdin))
-                fail(cli, "io", EIO, "read", NULL, "cannot read standard input: %s", strerror(EIO));
-        else if (imgc_tree_parse(cli->context, data, size, "standard input", &tree, &error) < 0)
-                fail_error(cli, error);
+                code = fail(cli, "io", EIO, "read", NULL, "cannot read standard input: %s", strerror(EIO));
+        else if (ret_manifest && size && *data == '{')
+                r = imgc_manifest_parse(cli->context, data, size, "standard input", ret_manifest, &error);
+        else
+                r = imgc_tree_parse(cli->context, data, size, "standard input", ret_tree, &error);
+        if (r < 0)
+                code = fail_error(cli, error);
         free(data);
-        return tree;
+        return code;
 }
 
 struct imgc_tree *read_tree(struct cli *cli, const char *path, const struct imgc_tree_options *options)
@@ -53,23 +64,24 @@ struct imgc_tree *read_tree(struct cli *cli, const char *path, const struct imgc
         struct imgc_error *error = NULL;
         struct imgc_tree *tree = NULL;
 
-        if (!strcmp(path, "-"))
-                return read_listing_from_stdin(cli);
+        if (!strcmp(path, "-")) {
+                read_from_stdin(cli, &tree, NULL);
+                return tree;
+        }
         if (imgc_tree_read_at(cli->context, AT_FDCWD, path, options, &tree, &error) < 0)
                 fail_error(cli, error);
         return tree;
 }
 
-/* Whether a file begins like a listing: then it stands for the tree that it lists. */
-static bool is_listing(const char *path)
+bool is_listing(const char *path)
 {
         static const char magic[] = "#mtree imagecache=1 ";
         char start[sizeof(magic)] = {0};
-        FILE *file = fopen(path, "re");
+        FILE *file = is_file(path) && strcmp(path, "-") != 0 ? fopen(path, "re") : NULL;
         size_t n;
 
         if (!file)
-                return false; /* told when it is read */
+                return false; /* what cannot be opened is told when it is read */
         n = fread(start, 1, sizeof(magic) - 1, file);
         fclose(file);
         return n == sizeof(magic) - 1 && !strcmp(start, magic);
@@ -79,12 +91,5 @@ struct imgc_tree *read_operand(struct cli *cli, const char *path, const struct i
 {
         const struct imgc_tree_options plain = IMGC_TREE_OPTIONS_INIT;
 
-        return read_tree(cli, path, is_file(path) && is_listing(path) ? &plain : options);
-}
-
-bool is_file(const char *path)
-{
-        struct stat st;
-
-        return !strcmp(path, "-") || (stat(path, &st) == 0 && S_ISREG(st.st_mode));
+        return read_tree(cli, path, is_listing(path) ? &plain : options);
 }
