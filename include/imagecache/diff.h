@@ -145,7 +145,7 @@ enum imgc_report_format {
 enum imgc_report_flags {
         IMGC_REPORT_COLOR = 1 << 0,     /* text: colour by ECMA-48 sequences */
         IMGC_REPORT_STAT = 1 << 1,      /* text: numbers only */
-        IMGC_REPORT_NAME_ONLY = 1 << 2, /* text: paths only */
+        IMGC_REPORT_NAME_ONLY = 1 << 2, /* text: names and paths only, without a limit */
         IMGC_REPORT_VERBOSE = 1 << 3,   /* text: everything; no folding, no limit, whole values */
 };
 

@@ -114,8 +114,7 @@ int imgc_tree_read_at(struct imgc_context *context, int dirfd, const char *path,
  * name: stands in messages in front of line numbers; NULL is "listing".
  * ret: receives the tree; the caller's reference.
  *
- * Returns 0, -EBADMSG (code syntax, the message names the line), -E2BIG (code limit) or
- * -ENOMEM.
+ * Returns 0, -EBADMSG (code syntax, the message names the line) or -ENOMEM.
  * Since: 0.1.0 */
 int imgc_tree_parse(struct imgc_context *context, const void *data, size_t data_bytes,
                     const char *name, struct imgc_tree **ret, struct imgc_error **reterr);

@@ -103,7 +103,10 @@ static struct row row_at(const struct text *text, uint64_t i)
 
 static int collect_rows(struct text *text)
 {
-        const uint64_t limit = has_flag(text, IMGC_REPORT_VERBOSE) ? 0 : text->report->options.limit;
+        /* Names are for other programs, which want all of them. */
+        const uint64_t limit = has_flag(text, IMGC_REPORT_VERBOSE | IMGC_REPORT_NAME_ONLY) ?
+                                       0 :
+                                       text->report->options.limit;
         const uint64_t n = text->report->diff->n_changes;
 
         for (uint64_t i = 0, rows = 0; i < n && (!limit || rows < limit); rows++) {

@@ -12,6 +12,10 @@
  * it is not taken. Where every way does, some image behind took the wrong snapshot: that snapshot
  * is banned, and everything is decided again. With all of them banned nothing is restored, and
  * nothing contradicts.
+ *
+ * A contradiction may also have cost more than another snapshot would. So those that ways were not
+ * taken for are banned in turn as well, up to a limit, and the cheapest outcome is kept. Without a
+ * contradiction the first outcome is the cheapest.
  */
 #include <stdlib.h>
 
@@ -19,6 +23,10 @@
 #include "plan/model.h"
 
 #define IN_THIS_BUILD (-1)
+
+/* How often everything is decided again in search of a cheaper outcome, and how many bans deep. */
+#define LIMIT_TRIES 64u
+#define LIMIT_BANS  3u
 
 /* Undoes what a way entered that was not taken in the end. */
 struct trail_entry {
@@ -29,7 +37,9 @@ struct chooser {
         struct planner *planner;
         struct buffer trail;  /* struct trail_entry */
         struct known *culprit; /* the snapshot that the last contradiction was about */
-        bool banned;
+        struct buffer culprits; /* struct known *: those of all contradictions */
+        uint32_t n_tries, best_cost;
+        struct buffer best; /* struct known *: banned in the cheapest outcome */
 };
 
 static uint32_t n_stages_of(const struct planner *planner, uint32_t image)
@@ -71,6 +81,7 @@ static bool enter(struct chooser *chooser, uint32_t image, uint32_t key, int32_t
         if (work->lineage[key]) {
                 /* Of two snapshots the one that was there gives way; what runs cannot. */
                 chooser->culprit = work->source[key] ? work->source[key] : source;
+                buffer_add(&chooser->culprits, &chooser->culprit, sizeof(chooser->culprit));
                 return false;
         }
         work->lineage[key] = number;
@@ -402,6 +413,7 @@ static bool decide_all(struct chooser *chooser)
         struct planner *planner = chooser->planner;
 
         chooser->trail.size = 0;
+        chooser->culprits.size = 0;
         for (uint32_t i = 0; i < planner->project->n_images; i++) {
                 planner->images[i].choice.first_run = n_stages_of(planner, i);
                 if (planner->images[i].lineage)
@@ -458,24 +470,86 @@ static bool is_made(const struct planner *planner)
         return true;
 }
 
-static void choose_once(struct planner *planner)
+/* Decides, and bans what stands in the way, until something holds. */
+static bool find_any(struct chooser *chooser)
 {
-        struct chooser chooser = {.planner = planner};
+        struct planner *planner = chooser->planner;
 
-        planner->contradicts = false;
+        while (!planner->failed && !decide_all(chooser)) {
+                /* Each round bans one more; what is kept cannot be banned. */
+                if (!chooser->culprit || chooser->culprit->banned || chooser->culprit->kept)
+                        return false;
+                chooser->culprit->banned = true;
+                chooser->culprit = NULL;
+        }
+        return true;
+}
+
+static void keep_if_cheaper(struct chooser *chooser)
+{
+        struct planner *planner = chooser->planner;
+        const uint32_t cost = choose_cost(planner);
+
+        if (cost >= chooser->best_cost)
+                return;
+        chooser->best_cost = cost;
+        chooser->best.size = 0;
+        for (size_t i = 0; i < planner->n_known; i++)
+                if (planner->known[i]->banned)
+                        buffer_add(&chooser->best, &planner->known[i], sizeof(struct known *));
+}
+
+/* Bans each culprit of the last outcome in turn. */
+static void search(struct chooser *chooser, uint32_t depth)
+{
+        struct buffer culprits = TAKE(chooser->culprits, (struct buffer){0});
+        struct known **list = (struct known **)(void *)culprits.data;
+
+        for (size_t i = 0; i < culprits.size / sizeof(*list) && !chooser->planner->failed; i++) {
+                if (!list[i] || list[i]->banned || list[i]->kept || chooser->n_tries >= LIMIT_TRIES)
+                        continue;
+                chooser->n_tries++;
+                list[i]->banned = true;
+                if (decide_all(chooser))
+                        keep_if_cheaper(chooser);
+                if (depth + 1 < LIMIT_BANS)
+                        search(chooser, depth + 1);
+                list[i]->banned = false;
+        }
+        chooser->planner->failed |= culprits.failed;
+        buffer_free(&culprits);
+}
+
+static void set_banned(struct planner *planner, const struct buffer *banned)
+{
+        struct known *const *list = (struct known *const *)(const void *)banned->data;
+
         for (size_t i = 0; i < planner->n_known; i++)
                 planner->known[i]->banned = false;
-        while (!planner->failed && !decide_all(&chooser)) {
-                /* Each round bans one more; what is kept cannot be banned. */
-                if (!chooser.culprit || chooser.culprit->banned || chooser.culprit->kept) {
-                        planner->contradicts = true;
-                        break;
-                }
-                chooser.culprit->banned = true;
-                chooser.culprit = NULL;
+        for (size_t i = 0; i < banned->size / sizeof(*list); i++)
+                list[i]->banned = true;
+}
+
+static void choose_once(struct planner *planner)
+{
+        struct chooser chooser = {.planner = planner, .best_cost = UINT32_MAX};
+
+        set_banned(planner, &chooser.best);
+        planner->contradicts = !find_any(&chooser);
+        keep_if_cheaper(&chooser);
+        if (!planner->contradicts && !planner->failed && (chooser.culprits.size || chooser.best.size)) {
+                set_banned(planner, &(struct buffer){0});
+                if (decide_all(&chooser))
+                        keep_if_cheaper(&chooser);
+                search(&chooser, 0);
+                set_banned(planner, &chooser.best);
+                if (!planner->failed)
+                        planner->contradicts = !decide_all(&chooser);
         }
-        planner->failed |= chooser.trail.failed;
+        planner->failed |= chooser.trail.failed || chooser.culprits.failed || chooser.best.failed;
         buffer_free(&chooser.trail);
+        buffer_free(&chooser.culprits);
+        buffer_free(&chooser.best);
 }
 
 void choose_all(struct planner *planner)

@@ -135,12 +135,16 @@ static struct nearness measure(struct planner *planner, uint32_t image, uint32_t
                 if (!node->key || !below || !below->record || strcmp(below->record->key, node->key) != 0)
                         break;
         }
-        if (nearness.prefix > depth)
+        /* All equal, and nothing known of what follows: anything that says more is nearer. */
+        if (nearness.prefix > depth) {
+                nearness.changes = NONE;
                 return nearness;
+        }
         node = node_of(planner, image, nearness.prefix);
         below = resolve_below(planner, known, node);
-        nearness.changes = below && below->record && !below->malformed ? compare_count(planner, node, below->record) :
-                                                                         NONE;
+        nearness.changes = below && below->record && !below->malformed ?
+                                   MIN(compare_count(planner, node, below->record), NONE - 1) :
+                                   NONE - 1;
         return nearness;
 }
 

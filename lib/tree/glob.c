@@ -161,7 +161,7 @@ static const char *item_matches(const char *p, const char *end, unsigned char c)
         case '\\':
                 if (++p == end)
                         return NULL;
-                /* fall through */
+                __attribute__((fallthrough));
         default:
                 return (unsigned char)*p == c ? p + 1 : NULL;
         }

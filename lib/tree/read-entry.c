@@ -282,42 +282,36 @@ static int store_text(struct walk *walk, const struct place *place, const struct
         return 0;
 }
 
-static int read_file(struct walk *walk, const struct place *place, int fd, struct entry *entry,
-                     int (*before_content)(void *userdata), void *userdata)
+static int read_file(struct walk *walk, const struct place *place, int fd, const struct stat *st,
+                     struct entry *entry, int (*before_content)(void *userdata), void *userdata)
 {
-        struct entry_facts facts = {.xattrs = &place->worker->xattrs};
+        struct entry_facts facts = {.stat = st, .xattrs = &place->worker->xattrs};
         unsigned char digest[DIGEST_BYTES_MAX];
         struct group *group;
-        struct stat st;
         bool done;
         int r;
 
-        r = imgc_io_fstat(fd, &st);
-        if (r >= 0 && !S_ISREG(st.st_mode))
-                r = -ESTALE;
-        if (r >= 0)
-                r = check_owner(walk, &st);
+        r = check_owner(walk, st);
         if (r < 0)
                 return fail_here(walk, place, r, "read");
-        r = join_links(walk, place, &st, entry, &group, &done);
+        r = join_links(walk, place, st, entry, &group, &done);
         if (r < 0 || done)
                 return r;
-        facts.stat = &st;
-        facts.size = (uint64_t)st.st_size;
+        facts.size = (uint64_t)st->st_size;
         if (has_field(walk->fields, FIELD_CONTENT))
                 facts.digest = digest;
-        if (facts.digest || (!st.st_size && has_field(walk->fields, FIELD_SIZE))) {
-                if (st.st_size >= BIG_FILE_BYTES && before_content)
+        if (facts.digest || (!st->st_size && has_field(walk->fields, FIELD_SIZE))) {
+                if (st->st_size >= BIG_FILE_BYTES && before_content)
                         r = before_content(userdata);
                 if (r >= 0)
-                        r = hash_content(walk, place, fd, &st, digest, &facts.size);
+                        r = hash_content(walk, place, fd, st, digest, &facts.size);
         }
         if (r >= 0)
                 r = read_xattrs(walk, place, fd);
         if (r >= 0)
                 r = read_flags(walk, place, fd, &facts.flags);
         if (r >= 0)
-                r = check_unchanged(walk, place, fd, &st);
+                r = check_unchanged(walk, place, fd, st);
         return r < 0 ? r : store_text(walk, place, &facts, entry, group);
 }
 
@@ -361,20 +355,15 @@ static int open_file(struct walk *walk, const struct place *place, int *ret)
 
 /* By name, without opening: all that is no regular file, and regular files of which only
  * metadata counts. */
-static int read_by_name(struct walk *walk, const struct place *place, uint8_t type, const struct stat *st,
+static int read_by_name(struct walk *walk, const struct place *place, const struct stat *st,
                         struct entry *entry)
 {
         struct entry_facts facts = {.stat = st, .xattrs = &place->worker->xattrs};
         struct group *group = NULL;
         bool done = false;
-        int r = 0;
+        int r;
 
-        if (!entry_type_name(st->st_mode))
-                r = -EOPNOTSUPP;
-        if (r >= 0 && type != IFTODT(st->st_mode))
-                r = -ESTALE;
-        if (r >= 0)
-                r = check_owner(walk, st);
+        r = entry_type_name(st->st_mode) ? check_owner(walk, st) : -EOPNOTSUPP;
         if (r < 0)
                 return fail_here(walk, place, r, "read");
         /* A directory is a mount point that is not entered. */
@@ -402,22 +391,62 @@ static bool needs_open(fields_t fields, const struct stat *st)
                (st && S_ISREG(st->st_mode) && !st->st_size && has_field(fields, FIELD_SIZE));
 }
 
+/* A directory tells the types of its own entries, not of what is mounted on them: there the type
+ * that was found counts. Elsewhere another type is a change. */
+static int settle_type(struct walk *walk, const struct place *place, const struct stat *st, uint8_t *type)
+{
+        uint64_t here, there;
+        int r;
+
+        if (IFTODT(st->st_mode) == *type)
+                return 0;
+        r = *place->name ? imgc_io_mount_id(place->dirfd, "", &here) : -ESTALE;
+        if (r >= 0)
+                r = imgc_io_mount_id(place->dirfd, place->name, &there);
+        if (r >= 0 && here == there)
+                r = -ESTALE;
+        if (r < 0)
+                return fail_here(walk, place, changed_if_gone(r), "read");
+        *type = IFTODT(st->st_mode);
+        return 0;
+}
+
+static int stat_by_name(struct walk *walk, const struct place *place, struct stat *ret)
+{
+        int r = imgc_io_fstatat(place->dirfd, place->name, ret, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH);
+
+        return r < 0 ? fail_here(walk, place, changed_if_gone(r), "read") : 0;
+}
+
 int read_entry(struct walk *walk, const struct place *place, uint8_t type, struct entry *entry,
                int (*before_content)(void *userdata), void *userdata)
 {
-        _cleanup_close_ int fd = -1;
+        _cleanup_close_ int opened = -1;
+        int fd = place->fd, r = 0;
         struct stat st;
-        int r;
 
         if (type != DT_REG || !needs_open(walk->fields, NULL)) {
-                r = imgc_io_fstatat(place->dirfd, place->name, &st, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH);
+                r = stat_by_name(walk, place, &st);
+                if (r >= 0)
+                        r = settle_type(walk, place, &st, &type);
                 if (r < 0)
-                        return fail_here(walk, place, changed_if_gone(r), "read");
+                        return r;
                 if (type != DT_REG || !needs_open(walk->fields, &st))
-                        return read_by_name(walk, place, type, &st, entry);
+                        return read_by_name(walk, place, &st, entry);
         }
-        if (place->fd >= 0)
-                return read_file(walk, place, place->fd, entry, before_content, userdata);
-        r = open_file(walk, place, &fd);
-        return r < 0 ? r : read_file(walk, place, fd, entry, before_content, userdata);
+        if (fd < 0) {
+                r = open_file(walk, place, &opened);
+                fd = opened;
+        }
+        if (r >= 0) {
+                r = imgc_io_fstat(fd, &st);
+                if (r < 0)
+                        fail_here(walk, place, r, "read");
+        }
+        if (r >= 0)
+                r = settle_type(walk, place, &st, &type);
+        if (r < 0)
+                return r;
+        return type == DT_REG ? read_file(walk, place, fd, &st, entry, before_content, userdata) :
+                                read_by_name(walk, place, &st, entry);
 }

@@ -88,9 +88,12 @@ static int write_entry(struct writer *writer, const struct node *node, const str
         if (writer->out->size - start > LIMIT_PATH_BYTES)
                 return -ENAMETOOLONG;
         if (entry->kind == ENTRY_GROUP)
-                return write_link(writer, start, entry->group);
-        buffer_add(writer->out, text, text_size(text));
-        return 0;
+                r = write_link(writer, start, entry->group);
+        else
+                buffer_add(writer->out, text, text_size(text));
+        if (r >= 0 && writer->out->size - start > LIMIT_LISTING_LINE_BYTES)
+                r = -EMSGSIZE;
+        return r;
 }
 
 static int write_nodes(struct writer *writer)
@@ -175,6 +178,9 @@ int walk_write_listing(struct walk *walk, struct walk_result *ret, struct imgc_e
         if (r == -ENAMETOOLONG)
                 return error_reason(reterr, IMGC_ERROR_LIMIT, r, "read", walk->options->label,
                                     "a path has more than %u bytes", LIMIT_PATH_BYTES);
+        if (r == -EMSGSIZE)
+                return error_reason(reterr, IMGC_ERROR_LIMIT, r, "read", walk->options->label,
+                                    "an entry's line has more than %u bytes", LIMIT_LISTING_LINE_BYTES);
         if (r == -ECANCELED)
                 return error_reason(reterr, IMGC_ERROR_CANCELLED, r, "read", walk->options->label,
                                     "cancelled");

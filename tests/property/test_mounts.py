@@ -114,3 +114,18 @@ def test_btrfs_snapshot_keeps_the_digest(space, cli):
     snapshot = f"{mounted}/snapshot"
     subprocess.run(["btrfs", "-q", "subvolume", "snapshot", "-r", path, snapshot], check=True, capture_output=True)
     assert cli.list(snapshot, "--fields", "exact") == cli.list(path, "--fields", "exact")
+
+
+def test_other_types_mounted_on_files(space, cli, oracle, tree):
+    """A directory tells the types of its own entries; what counts is what is mounted on them."""
+    content = space.path()
+    with open(content, "w") as f:
+        f.write("mounted")
+    open(f"{tree}/plain", "w").close()
+    os.mkfifo(f"{tree}/fifo")
+    space.mount(f"{tree}/plain", "--bind", "/dev/null")
+    subprocess.run(["mount", "--bind", content, f"{tree}/fifo"], check=True)
+    space.undo.callback(subprocess.run, ["umount", f"{tree}/fifo"], check=True)
+    for fields in ("image", "type", "size"):
+        assert cli.list(tree, "--fields", fields) == oracle.list(tree, fields)
+    assert b"./plain type=char " in cli.list(tree)
