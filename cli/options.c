@@ -41,25 +41,23 @@ const struct option_spec tree_options[] = {
 /* ------------------------------------------------------------------------------ help */
 
 /* Prints a text between two columns, the first line from where the cursor is. */
-static void print_wrapped(const char *text, size_t column, size_t at)
+static void print_wrapped(const char *text, size_t column)
 {
+        size_t at = column;
+
         while (*text) {
                 size_t word = strcspn(text, " ");
 
-                if (at + word > HELP_WIDTH && at > column) {
+                if (at > column && at + 1 + word > HELP_WIDTH) {
                         printf("\n%*s", (int)column, "");
                         at = column;
+                } else if (at > column) {
+                        putchar(' ');
+                        at++;
                 }
                 printf("%.*s", (int)word, text);
                 at += word;
-                text += word;
-                if (*text == ' ') {
-                        text++;
-                        if (at < HELP_WIDTH) {
-                                putchar(' ');
-                                at++;
-                        }
-                }
+                text += word + strspn(text + word, " ");
         }
         putchar('\n');
 }
@@ -75,14 +73,14 @@ static void print_table(const struct option_spec *specs)
                 printf("%-*s", HELP_COLUMN, left);
                 if (n >= HELP_COLUMN)
                         printf("\n%*s", HELP_COLUMN, "");
-                print_wrapped(specs->help, HELP_COLUMN, HELP_COLUMN);
+                print_wrapped(specs->help, HELP_COLUMN);
         }
 }
 
 void options_print_help(const struct verb *verb)
 {
         printf("Usage: imagecache %s [OPTION…] %s\n\n", verb->name, verb->arguments);
-        print_wrapped(verb->description, 0, 0);
+        print_wrapped(verb->description, 0);
         putchar('\n');
         print_table(verb->options);
         print_table(verb->more);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Which snapshots are restored, and which stages run.
+ * Which snapshots an image restores, and which of its stages run.
  *
  * Images are decided from the last to the first, since only those behind an image can ask
  * something of it. Each takes the way that runs least: nothing, then from the deepest usable
@@ -9,38 +9,14 @@
  * What runs must not stand on two snapshots of one stage. So every image that runs has a lineage:
  * of each key the snapshot that it stands on, or that the stage is run in this build. It grows
  * with what is restored, with what is run, and with what others hand over; a way that contradicts
- * it is not taken. Where every way does, some image behind took the wrong snapshot: that snapshot
- * is banned, and everything is decided again. With all of them banned nothing is restored, and
- * nothing contradicts.
- *
- * A contradiction may also have cost more than another snapshot would. So those that ways were not
- * taken for are banned in turn as well, up to a limit, and the cheapest outcome is kept. Without a
- * contradiction the first outcome is the cheapest.
+ * it is not taken.
  */
 #include <stdlib.h>
 
 #include "core/io.h"
-#include "plan/model.h"
+#include "plan/choose.h"
 
 #define IN_THIS_BUILD (-1)
-
-/* How often everything is decided again in search of a cheaper outcome, and how many bans deep. */
-#define LIMIT_TRIES 64u
-#define LIMIT_BANS  3u
-
-/* Undoes what a way entered that was not taken in the end. */
-struct trail_entry {
-        uint32_t image, key;
-};
-
-struct chooser {
-        struct planner *planner;
-        struct buffer trail;  /* struct trail_entry */
-        struct known *culprit; /* the snapshot that the last contradiction was about */
-        struct buffer culprits; /* struct known *: those of all contradictions */
-        uint32_t n_tries, best_cost;
-        struct buffer best; /* struct known *: banned in the cheapest outcome */
-};
 
 static uint32_t n_stages_of(const struct planner *planner, uint32_t image)
 {
@@ -112,7 +88,7 @@ static bool enter_record(struct chooser *chooser, uint32_t image, struct known *
         return true;
 }
 
-static bool start_lineage(struct planner *planner, uint32_t image)
+bool choose_start_lineage(struct planner *planner, uint32_t image)
 {
         struct image_work *work = work_of(planner, image);
         size_t words = (planner->project->n_images + 63) / 64;
@@ -156,8 +132,7 @@ static void undo(struct chooser *chooser, size_t size)
 
 /* ------------------------------------------------------------------------------ serving others */
 
-/* Whether an image restores what this stage of an earlier one is about to make. */
-static bool waits(const struct planner *planner, const struct node *node)
+bool choose_waits(const struct planner *planner, const struct node *node)
 {
         const struct choice *choice = &work_of(planner, node->image)->choice;
 
@@ -169,7 +144,7 @@ static bool waits(const struct planner *planner, const struct node *node)
 static bool is_asked_for(const struct planner *planner, const struct node *node)
 {
         for (uint32_t i = node->first_virtual; i != NONE; i = planner->nodes[i].next_virtual)
-                if (waits(planner, &planner->nodes[i]))
+                if (choose_waits(planner, &planner->nodes[i]))
                         return true;
         for (uint32_t i = 0; i < node->n_consumers; i++)
                 if (node_runs(planner, &planner->nodes[planner->consumers[node->first_consumer + i].node]))
@@ -183,7 +158,7 @@ static bool serve(struct chooser *chooser, const struct node *node, struct known
         struct planner *planner = chooser->planner;
 
         for (uint32_t i = node->first_virtual; !known && i != NONE; i = planner->nodes[i].next_virtual)
-                if (waits(planner, &planner->nodes[i]) && !join(chooser, node->image, planner->nodes[i].image))
+                if (choose_waits(planner, &planner->nodes[i]) && !join(chooser, node->image, planner->nodes[i].image))
                         return false;
         for (uint32_t i = 0; i < node->n_consumers; i++) {
                 const struct consumer *consumer = &planner->consumers[node->first_consumer + i];
@@ -303,7 +278,7 @@ static bool try_run(struct chooser *chooser, uint32_t image)
         struct choice *choice = &work_of(planner, image)->choice;
         struct known *restore = choice->restore;
 
-        if (!start_lineage(planner, image))
+        if (!choose_start_lineage(planner, image))
                 return false;
         if (restore && !enter_record(chooser, image, restore, restore))
                 return false;
@@ -372,7 +347,7 @@ static bool is_satisfied(struct planner *planner, uint32_t image)
         return false;
 }
 
-static bool decide(struct chooser *chooser, uint32_t image)
+bool choose_image(struct chooser *chooser, uint32_t image)
 {
         struct planner *planner = chooser->planner;
         struct image_work *work = work_of(planner, image);
@@ -408,159 +383,3 @@ uint32_t choose_cost(const struct planner *planner)
         return cost;
 }
 
-static bool decide_all(struct chooser *chooser)
-{
-        struct planner *planner = chooser->planner;
-
-        chooser->trail.size = 0;
-        chooser->culprits.size = 0;
-        for (uint32_t i = 0; i < planner->project->n_images; i++) {
-                planner->images[i].choice.first_run = n_stages_of(planner, i);
-                if (planner->images[i].lineage)
-                        start_lineage(planner, i);
-        }
-        for (uint32_t i = planner->project->n_images; i-- > 0;)
-                if (!decide(chooser, i))
-                        return false;
-        return true;
-}
-
-/* Marks stages that an earlier image of the scope runs and stores in this build. */
-static bool mark_virtual(struct planner *planner)
-{
-        bool any = false;
-
-        for (uint32_t i = 0; i < planner->n_nodes; i++) {
-                struct node *node = &planner->nodes[i];
-
-                if (!node->key || node->same_key == i || !node_runs(planner, node))
-                        continue;
-                for (uint32_t k = node->same_key; k < planner->first_node[node->image]; k++) {
-                        struct node *maker = &planner->nodes[k];
-
-                        if (!maker->key || maker->same_key != node->same_key || !node_runs(planner, maker) ||
-                            maker->of->snapshot != IMGC_SNAPSHOT_YES)
-                                continue;
-                        node->virtual_by = k;
-                        node->next_virtual = maker->first_virtual;
-                        maker->first_virtual = i;
-                        any = true;
-                        break;
-                }
-        }
-        return any;
-}
-
-static void clear_virtual(struct planner *planner)
-{
-        for (uint32_t i = 0; i < planner->n_nodes; i++)
-                planner->nodes[i].virtual_by = planner->nodes[i].first_virtual = planner->nodes[i].next_virtual = NONE;
-}
-
-/* Whether everything that images wait for is made. */
-static bool is_made(const struct planner *planner)
-{
-        for (uint32_t i = 0; i < planner->n_nodes; i++) {
-                const struct node *node = &planner->nodes[i];
-
-                if (node->virtual_by != NONE && waits(planner, node) &&
-                    !node_runs(planner, &planner->nodes[node->virtual_by]))
-                        return false;
-        }
-        return true;
-}
-
-/* Decides, and bans what stands in the way, until something holds. */
-static bool find_any(struct chooser *chooser)
-{
-        struct planner *planner = chooser->planner;
-
-        while (!planner->failed && !decide_all(chooser)) {
-                /* Each round bans one more; what is kept cannot be banned. */
-                if (!chooser->culprit || chooser->culprit->banned || chooser->culprit->kept)
-                        return false;
-                chooser->culprit->banned = true;
-                chooser->culprit = NULL;
-        }
-        return true;
-}
-
-static void keep_if_cheaper(struct chooser *chooser)
-{
-        struct planner *planner = chooser->planner;
-        const uint32_t cost = choose_cost(planner);
-
-        if (cost >= chooser->best_cost)
-                return;
-        chooser->best_cost = cost;
-        chooser->best.size = 0;
-        for (size_t i = 0; i < planner->n_known; i++)
-                if (planner->known[i]->banned)
-                        buffer_add(&chooser->best, &planner->known[i], sizeof(struct known *));
-}
-
-/* Bans each culprit of the last outcome in turn. */
-static void search(struct chooser *chooser, uint32_t depth)
-{
-        struct buffer culprits = TAKE(chooser->culprits, (struct buffer){0});
-        struct known **list = (struct known **)(void *)culprits.data;
-
-        for (size_t i = 0; i < culprits.size / sizeof(*list) && !chooser->planner->failed; i++) {
-                if (!list[i] || list[i]->banned || list[i]->kept || chooser->n_tries >= LIMIT_TRIES)
-                        continue;
-                chooser->n_tries++;
-                list[i]->banned = true;
-                if (decide_all(chooser))
-                        keep_if_cheaper(chooser);
-                if (depth + 1 < LIMIT_BANS)
-                        search(chooser, depth + 1);
-                list[i]->banned = false;
-        }
-        chooser->planner->failed |= culprits.failed;
-        buffer_free(&culprits);
-}
-
-static void set_banned(struct planner *planner, const struct buffer *banned)
-{
-        struct known *const *list = (struct known *const *)(const void *)banned->data;
-
-        for (size_t i = 0; i < planner->n_known; i++)
-                planner->known[i]->banned = false;
-        for (size_t i = 0; i < banned->size / sizeof(*list); i++)
-                list[i]->banned = true;
-}
-
-static void choose_once(struct planner *planner)
-{
-        struct chooser chooser = {.planner = planner, .best_cost = UINT32_MAX};
-
-        set_banned(planner, &chooser.best);
-        planner->contradicts = !find_any(&chooser);
-        keep_if_cheaper(&chooser);
-        if (!planner->contradicts && !planner->failed && (chooser.culprits.size || chooser.best.size)) {
-                set_banned(planner, &(struct buffer){0});
-                if (decide_all(&chooser))
-                        keep_if_cheaper(&chooser);
-                search(&chooser, 0);
-                set_banned(planner, &chooser.best);
-                if (!planner->failed)
-                        planner->contradicts = !decide_all(&chooser);
-        }
-        planner->failed |= chooser.trail.failed || chooser.culprits.failed || chooser.best.failed;
-        buffer_free(&chooser.trail);
-        buffer_free(&chooser.culprits);
-        buffer_free(&chooser.best);
-}
-
-void choose_all(struct planner *planner)
-{
-        clear_virtual(planner);
-        choose_once(planner);
-        if (planner->failed || planner->contradicts || !mark_virtual(planner))
-                return;
-        choose_once(planner);
-        if (planner->failed || is_made(planner))
-                return;
-        clear_virtual(planner);
-        choose_once(planner);
-}

@@ -530,7 +530,7 @@ class Sealer:
         lines = []
         for image in self.project["images"]:
             scope = image.get("scope", image["image"])
-            outputs = [clean(o) for o in image.get("outputs", [])]
+            outputs = [from_bytes(label(to_bytes(o))) for o in image.get("outputs", [])]
             lines.append(canonical({"image": image["image"], "scope": scope, "info": {"outputs": outputs}}))
             previous = None
             for stage in image["stages"]:

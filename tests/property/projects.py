@@ -213,6 +213,8 @@ def random_input(rng, name, images):
     elif kind == "files":
         given["paths"] = rng.sample(["scripts/*", "conf/*.conf", "scripts/[0-9]*", "none*"], rng.randrange(1, 4))
         given["optional"] = True
+    elif kind == "env":
+        pass
     elif images:
         chosen = rng.choice(images)
         given["image"] = chosen["image"]
