@@ -128,12 +128,15 @@ void progress_clear(void);
 /* trees.c */
 
 /* Reads an operand; "-" is a listing on standard input. NULL on failure, which has been told. */
-struct imgc_tree *read_tree(struct cli *cli, const char *path, const struct imgc_tree_options *options);
+struct imgc_tree *read_tree(struct cli *cli, const char *path,
+                            const struct imgc_tree_options *options);
 /* The same, but a listing is taken as it is, whatever the options are. */
-struct imgc_tree *read_operand(struct cli *cli, const char *path, const struct imgc_tree_options *options);
+struct imgc_tree *read_operand(struct cli *cli, const char *path,
+                               const struct imgc_tree_options *options);
 /* Reads standard input: a listing or, where ret_manifest is not NULL, a manifest; one of the two
  * is set. Returns an exit code. */
-int read_from_stdin(struct cli *cli, struct imgc_tree **ret_tree, struct imgc_manifest **ret_manifest);
+int read_from_stdin(struct cli *cli, struct imgc_tree **ret_tree,
+                    struct imgc_manifest **ret_manifest);
 /* Whether a file begins like a listing: then it stands for the tree that it lists. */
 bool is_listing(const char *path);
 /* Whether an operand is a regular file or standard input. */

@@ -98,8 +98,9 @@ static int find_tree(struct cli *cli, const struct side *side, struct position *
 
                                 imgc_manifest_get_input(m, i, s, n, &input);
                                 if (!input.digest ||
-                                    (cli->input && !is_named(cli->input, imgc_manifest_get_image(m, i),
-                                                             imgc_manifest_get_stage(m, i, s), input.name)))
+                                    (cli->input &&
+                                     !is_named(cli->input, imgc_manifest_get_image(m, i),
+                                               imgc_manifest_get_stage(m, i, s), input.name)))
                                         continue;
                                 *ret = (struct position){i, s, n};
                                 found++;
@@ -107,8 +108,8 @@ static int find_tree(struct cli *cli, const struct side *side, struct position *
         if (found == 1)
                 return EXIT_SAME;
         if (cli->input)
-                return fail_usage(cli, "diff: %s trees of %s are called '%s'", found ? "several" : "no",
-                                  side->path, cli->input);
+                return fail_usage(cli, "diff: %s trees of %s are called '%s'",
+                                  found ? "several" : "no", side->path, cli->input);
         return fail_usage(cli, "diff: %s has %s tree; name one with --input", side->path,
                           found ? "more than one" : "no");
 }
@@ -129,8 +130,9 @@ static int read_manifest_and_tree(struct cli *cli, struct side *manifest, struct
         if (r >= 0 && !other->tree && is_listing(other->path))
                 other->tree = read_operand(cli, other->path, NULL);
         else if (r >= 0 && !other->tree)
-                r = imgc_manifest_read_tree_at(manifest->manifest, cli->context, at.image, at.stage, at.input,
-                                               AT_FDCWD, other->path, &other->tree, &error);
+                r = imgc_manifest_read_tree_at(manifest->manifest, cli->context, at.image, at.stage,
+                                               at.input, AT_FDCWD, other->path, &other->tree,
+                                               &error);
         if (r < 0)
                 return fail_error(cli, error);
         return other->tree ? EXIT_SAME : EXIT_TROUBLE;
@@ -170,7 +172,8 @@ static int read_sides(struct cli *cli, struct side sides[2])
         if (sides[0].manifest && sides[1].manifest)
                 return EXIT_SAME;
         if (sides[0].manifest || sides[1].manifest)
-                return read_manifest_and_tree(cli, &sides[!sides[0].manifest], &sides[!!sides[0].manifest]);
+                return read_manifest_and_tree(cli, &sides[!sides[0].manifest],
+                                              &sides[!!sides[0].manifest]);
         return read_trees(cli, sides);
 }
 
@@ -183,9 +186,10 @@ static int run(struct cli *cli, char **arguments, int n_arguments)
 
         (void)n_arguments;
         if (code == EXIT_SAME) {
-                r = sides[0].tree ? imgc_diff_trees(cli->context, sides[0].tree, sides[1].tree, &diff, &error) :
-                                    imgc_diff_manifests(cli->context, sides[0].manifest, sides[1].manifest,
-                                                        &diff, &error);
+                r = sides[0].tree ? imgc_diff_trees(cli->context, sides[0].tree, sides[1].tree,
+                                                    &diff, &error) :
+                                    imgc_diff_manifests(cli->context, sides[0].manifest,
+                                                        sides[1].manifest, &diff, &error);
                 code = r < 0 ? fail_error(cli, error) : report(cli, diff);
         }
         imgc_diff_unref(diff);
@@ -198,11 +202,12 @@ const struct verb verb_diff = {
         .name = "diff",
         .arguments = "OLD NEW",
         .summary = "say what changed between two trees or manifests",
-        .description = "Compares OLD and NEW, each a manifest, a directory, a file, a listing that "
-                       "`imagecache list` printed, or - for a manifest or listing on standard input, and prints what was "
-                       "added, removed, moved and changed. A manifest is compared with another one, or one of "
-                       "its trees with a directory. Exits 0 where they are equal, 1 where they differ, 2 on "
-                       "trouble.",
+        .description =
+                "Compares OLD and NEW, each a manifest, a directory, a file, a listing that "
+                "`imagecache list` printed, or - for a manifest or listing on standard input, and prints what was "
+                "added, removed, moved and changed. A manifest is compared with another one, or one of "
+                "its trees with a directory. Exits 0 where they are equal, 1 where they differ, 2 on "
+                "trouble.",
         .options = diff_options,
         .more = tree_options,
         .min_arguments = 2,

@@ -69,9 +69,10 @@ const struct verb verb_hash = {
         .name = "hash",
         .arguments = "PATH…",
         .summary = "print the digests of trees",
-        .description = "Prints a digest of each PATH, a directory with all below it or a single file: the "
-                       "digest of the listing that `imagecache list` prints. A file that holds such a "
-                       "listing stands for the tree it lists; - is a listing on standard input.",
+        .description =
+                "Prints a digest of each PATH, a directory with all below it or a single file: the "
+                "digest of the listing that `imagecache list` prints. A file that holds such a "
+                "listing stands for the tree it lists; - is a listing on standard input.",
         .options = tree_options,
         .min_arguments = 1,
         .max_arguments = -1,

@@ -16,7 +16,8 @@ static void print_entry(const struct imgc_tree_iterator *iterator)
 
         fputs("{\"path\":", stdout);
         print_json_string(imgc_tree_iterator_get_path(iterator));
-        for (size_t i = 0; imgc_tree_iterator_get_attribute(iterator, i, &keyword, &value) == 0; i++) {
+        for (size_t i = 0; imgc_tree_iterator_get_attribute(iterator, i, &keyword, &value) == 0;
+             i++) {
                 putchar(',');
                 print_json_string(keyword);
                 putchar(':');
@@ -75,9 +76,10 @@ const struct verb verb_list = {
         .name = "list",
         .arguments = "PATH",
         .summary = "print a tree's listing",
-        .description = "Prints the canonical listing of PATH: one line an entry, in the syntax of mtree(5). "
-                       "The same tree gives the same bytes everywhere. A listing that was saved can be "
-                       "compared with `imagecache diff` later.",
+        .description =
+                "Prints the canonical listing of PATH: one line an entry, in the syntax of mtree(5). "
+                "The same tree gives the same bytes everywhere. A listing that was saved can be "
+                "compared with `imagecache diff` later.",
         .options = tree_options,
         .min_arguments = 1,
         .max_arguments = 1,

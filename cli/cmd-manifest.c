@@ -9,9 +9,12 @@
 #include "cli.h"
 
 static const struct option_spec manifest_options[] = {
-        {OPTION_OUTPUT, "output", "FILE", "write the manifest to FILE, which is replaced when it is whole"},
-        {OPTION_NO_LISTINGS, "no-listings", NULL, "keep the digests of trees only: a smaller file, that cannot say which file changed"},
-        {OPTION_SECRET_FILE, "secret-file", "FILE", "the key that secrets are hashed with: FILE's bytes, 16 or more"},
+        {OPTION_OUTPUT, "output", "FILE",
+         "write the manifest to FILE, which is replaced when it is whole"},
+        {OPTION_NO_LISTINGS, "no-listings", NULL,
+         "keep the digests of trees only: a smaller file, that cannot say which file changed"},
+        {OPTION_SECRET_FILE, "secret-file", "FILE",
+         "the key that secrets are hashed with: FILE's bytes, 16 or more"},
         {0},
 };
 
@@ -120,9 +123,10 @@ const struct verb verb_manifest = {
         .name = "manifest",
         .arguments = "PROJECT",
         .summary = "record what goes into a project's images",
-        .description = "Reads all inputs of PROJECT, a JSON file (- is standard input), and prints its "
-                       "manifest: every input as it was seen, and a key for each stage. With --json, one "
-                       "object without the listings of trees. Compare manifests with `imagecache diff`.",
+        .description =
+                "Reads all inputs of PROJECT, a JSON file (- is standard input), and prints its "
+                "manifest: every input as it was seen, and a key for each stage. With --json, one "
+                "object without the listings of trees. Compare manifests with `imagecache diff`.",
         .options = manifest_options,
         .min_arguments = 1,
         .max_arguments = 1,

@@ -79,7 +79,8 @@ int main(int argc, char **argv)
                 print_usage(stderr);
                 return EXIT_TROUBLE;
         }
-        if (!strcmp(word, "--help") || !strcmp(word, "-h") || (!strcmp(word, "help") && argc == 2)) {
+        if (!strcmp(word, "--help") || !strcmp(word, "-h") ||
+            (!strcmp(word, "help") && argc == 2)) {
                 print_usage(stdout);
                 return finish_output(&cli, EXIT_SAME);
         }
@@ -96,7 +97,8 @@ int main(int argc, char **argv)
         }
         cli.verb = find_verb(word);
         if (!cli.verb)
-                return fail_usage(&cli, *word == '-' ? "unknown option '%s'" : "unknown verb '%s'", word);
+                return fail_usage(&cli, *word == '-' ? "unknown option '%s'" : "unknown verb '%s'",
+                                  word);
         code = run_verb(&cli, argc - 1, argv + 1);
         options_done(&cli);
         imgc_context_unref(cli.context);

@@ -29,7 +29,8 @@ const struct option_spec tree_options[] = {
         {OPTION_DIGEST, "digest", "ALGORITHM", "xxh128 (default), or sha256 for what is shared"},
         {OPTION_FIELDS, "fields", "FIELDS",
          "what counts: a profile (content, image (default), output, exact) or field names separated by commas"},
-        {OPTION_EXCLUDE, "exclude", "PATTERN", "leave entries out, as gitignore(5) says; may be repeated"},
+        {OPTION_EXCLUDE, "exclude", "PATTERN",
+         "leave entries out, as gitignore(5) says; may be repeated"},
         {OPTION_EXCLUDE_FROM, "exclude-from", "FILE", "read such patterns from a file, one a line"},
         {OPTION_UID, "uid", "N", "take every entry as owned by user N"},
         {OPTION_GID, "gid", "N", "take every entry as owned by group N"},
@@ -66,9 +67,10 @@ static void print_table(const struct option_spec *specs)
 {
         for (; specs && specs->id; specs++) {
                 char left[64];
-                int n = snprintf(left, sizeof(left), "  %c%c  --%s%s%s", specs->id < 256 ? '-' : ' ',
-                                 specs->id < 256 ? specs->id : ' ', specs->name,
-                                 specs->argument ? "=" : "", specs->argument ? specs->argument : "");
+                int n = snprintf(left, sizeof(left), "  %c%c  --%s%s%s",
+                                 specs->id < 256 ? '-' : ' ', specs->id < 256 ? specs->id : ' ',
+                                 specs->name, specs->argument ? "=" : "",
+                                 specs->argument ? specs->argument : "");
 
                 printf("%-*s", HELP_COLUMN, left);
                 if (n >= HELP_COLUMN)
@@ -89,7 +91,8 @@ void options_print_help(const struct verb *verb)
 
 /* ------------------------------------------------------------------------------ values */
 
-static int parse_number(struct cli *cli, const char *name, const char *text, uint64_t max, uint64_t *ret)
+static int parse_number(struct cli *cli, const char *name, const char *text, uint64_t max,
+                        uint64_t *ret)
 {
         char *end;
 
@@ -135,12 +138,14 @@ static int read_exclude_file(struct cli *cli, const char *path)
                         owned[cli->n_owned] = strdup(line);
                 }
                 if (!owned || !owned[cli->n_owned])
-                        code = fail(cli, "no-memory", ENOMEM, "parse", NULL, "cannot allocate memory");
+                        code = fail(cli, "no-memory", ENOMEM, "parse", NULL,
+                                    "cannot allocate memory");
                 else
                         code = add_exclude(cli, owned[cli->n_owned++]);
         }
         if (!code && ferror(file))
-                code = fail(cli, "io", errno, "read", path, "cannot read %s: %s", path, strerror(errno));
+                code = fail(cli, "io", errno, "read", path, "cannot read %s: %s", path,
+                            strerror(errno));
         free(line);
         fclose(file);
         return code;
@@ -283,10 +288,11 @@ int options_parse(struct cli *cli, int argc, char **argv, int *ret_exit)
                         return -1;
                 }
                 if (id == ':')
-                        *ret_exit = fail_usage(cli, "%s: option '%s' needs a value", cli->verb->name,
-                                               argv[optind - 1]);
+                        *ret_exit = fail_usage(cli, "%s: option '%s' needs a value",
+                                               cli->verb->name, argv[optind - 1]);
                 else if (id == '?' && optopt && optopt < 256 && !strchr(tables.shorts, optopt))
-                        *ret_exit = fail_usage(cli, "%s: unknown option '-%c'", cli->verb->name, optopt);
+                        *ret_exit = fail_usage(cli, "%s: unknown option '-%c'", cli->verb->name,
+                                               optopt);
                 else if (id == '?')
                         *ret_exit = fail_usage(cli, "%s: unknown or malformed option '%s'",
                                                cli->verb->name, argv[optind - 1]);

@@ -26,7 +26,8 @@ static int write_to_stderr(void *userdata, const void *data, size_t data_bytes)
 static void print_json_error(const char *code, int number, const char *operation, const char *path,
                              const char *message)
 {
-        fprintf(stderr, "{\"error\":{\"code\":\"%s\",\"errno\":%d,\"operation\":\"%s\",\"path\":", code,
+        fprintf(stderr,
+                "{\"error\":{\"code\":\"%s\",\"errno\":%d,\"operation\":\"%s\",\"path\":", code,
                 number, operation);
         imgc_write_json_string(path, write_to_stderr, NULL);
         fputs(",\"message\":", stderr);
@@ -98,8 +99,8 @@ int finish_output(struct cli *cli, int code)
         errno = 0;
         if (fflush(stdout) == 0 && !ferror(stdout))
                 return code;
-        return fail(cli, "io", errno ? errno : EIO, "write", NULL, "cannot write standard output: %s",
-                    strerror(errno ? errno : EIO));
+        return fail(cli, "io", errno ? errno : EIO, "write", NULL,
+                    "cannot write standard output: %s", strerror(errno ? errno : EIO));
 }
 
 void print_json_string(const char *s)

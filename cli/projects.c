@@ -18,8 +18,8 @@ struct imgc_project *read_project(struct cli *cli, const char *path)
         int r;
 
         if (!strcmp(path, "-"))
-                r = imgc_project_load_fd(cli->context, STDIN_FILENO, "standard input", AT_FDCWD, &project,
-                                         &error);
+                r = imgc_project_load_fd(cli->context, STDIN_FILENO, "standard input", AT_FDCWD,
+                                         &project, &error);
         else
                 r = imgc_project_load_at(cli->context, AT_FDCWD, path, &project, &error);
         if (r < 0)
@@ -77,7 +77,8 @@ int read_secret(struct cli *cli, const char *path)
         if (!cli->secret)
                 return fail(cli, "no-memory", ENOMEM, "read", path, "cannot allocate memory");
         if (failed)
-                return fail(cli, "io", EIO, "read", path, "cannot read %s: %s", path, strerror(EIO));
+                return fail(cli, "io", EIO, "read", path, "cannot read %s: %s", path,
+                            strerror(EIO));
         if (n < 16 || n == SECRET_BYTES_MAX)
                 return fail(cli, "invalid-argument", EINVAL, "read", path,
                             "cannot use %s: a key has 16 to %d bytes", path, SECRET_BYTES_MAX - 1);

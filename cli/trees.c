@@ -38,7 +38,8 @@ static char *read_stdin(size_t *ret_size)
         return data;
 }
 
-int read_from_stdin(struct cli *cli, struct imgc_tree **ret_tree, struct imgc_manifest **ret_manifest)
+int read_from_stdin(struct cli *cli, struct imgc_tree **ret_tree,
+                    struct imgc_manifest **ret_manifest)
 {
         struct imgc_error *error = NULL;
         size_t size;
@@ -46,11 +47,14 @@ int read_from_stdin(struct cli *cli, struct imgc_tree **ret_tree, struct imgc_ma
         int r = 0, code = EXIT_SAME;
 
         if (!data)
-                code = fail(cli, "no-memory", ENOMEM, "read", NULL, "cannot hold standard input in memory");
+                code = fail(cli, "no-memory", ENOMEM, "read", NULL,
+                            "cannot hold standard input in memory");
         else if (ferror(stdin))
-                code = fail(cli, "io", EIO, "read", NULL, "cannot read standard input: %s", strerror(EIO));
+                code = fail(cli, "io", EIO, "read", NULL, "cannot read standard input: %s",
+                            strerror(EIO));
         else if (ret_manifest && size && *data == '{')
-                r = imgc_manifest_parse(cli->context, data, size, "standard input", ret_manifest, &error);
+                r = imgc_manifest_parse(cli->context, data, size, "standard input", ret_manifest,
+                                        &error);
         else
                 r = imgc_tree_parse(cli->context, data, size, "standard input", ret_tree, &error);
         if (r < 0)
@@ -59,7 +63,8 @@ int read_from_stdin(struct cli *cli, struct imgc_tree **ret_tree, struct imgc_ma
         return code;
 }
 
-struct imgc_tree *read_tree(struct cli *cli, const char *path, const struct imgc_tree_options *options)
+struct imgc_tree *read_tree(struct cli *cli, const char *path,
+                            const struct imgc_tree_options *options)
 {
         struct imgc_error *error = NULL;
         struct imgc_tree *tree = NULL;
@@ -87,7 +92,8 @@ bool is_listing(const char *path)
         return n == sizeof(magic) - 1 && !strcmp(start, magic);
 }
 
-struct imgc_tree *read_operand(struct cli *cli, const char *path, const struct imgc_tree_options *options)
+struct imgc_tree *read_operand(struct cli *cli, const char *path,
+                               const struct imgc_tree_options *options)
 {
         const struct imgc_tree_options plain = IMGC_TREE_OPTIONS_INIT;
 

@@ -43,10 +43,10 @@ typedef void (*imgc_log_fn)(void *userdata, enum imgc_log_level level, const cha
 /* What a long call has done so far. Start with `size`: newer libraries may know
  * more members than the caller. */
 struct imgc_progress {
-        size_t size;             /* sizeof(struct imgc_progress) of the library */
-        const char *operation;   /* "read": reading a tree */
-        uint64_t entries;        /* entries seen */
-        uint64_t bytes;          /* bytes of content read */
+        size_t size;           /* sizeof(struct imgc_progress) of the library */
+        const char *operation; /* "read": reading a tree */
+        uint64_t entries;      /* entries seen */
+        uint64_t bytes;        /* bytes of content read */
 };
 
 /* Called in the thread that made the call, about ten times a second while it lasts.

@@ -30,25 +30,25 @@ extern "C" {
 struct imgc_diff;
 
 enum imgc_change_kind {
-        IMGC_CHANGE_ENTRY_ADDED = 1,    /* "entry-added" */
-        IMGC_CHANGE_ENTRY_REMOVED = 2,  /* "entry-removed" */
-        IMGC_CHANGE_ENTRY_MOVED = 3,    /* "entry-moved" */
-        IMGC_CHANGE_ENTRY_CHANGED = 4,  /* "entry-changed" */
+        IMGC_CHANGE_ENTRY_ADDED = 1,     /* "entry-added" */
+        IMGC_CHANGE_ENTRY_REMOVED = 2,   /* "entry-removed" */
+        IMGC_CHANGE_ENTRY_MOVED = 3,     /* "entry-moved" */
+        IMGC_CHANGE_ENTRY_CHANGED = 4,   /* "entry-changed" */
         IMGC_CHANGE_PROJECT_CHANGED = 5, /* "project-changed": a member of its own */
-        IMGC_CHANGE_IMAGE_ADDED = 6,    /* "image-added" */
-        IMGC_CHANGE_IMAGE_REMOVED = 7,  /* "image-removed" */
-        IMGC_CHANGE_IMAGE_MOVED = 8,    /* "image-moved": its place among the others */
-        IMGC_CHANGE_IMAGE_CHANGED = 9,  /* "image-changed" */
-        IMGC_CHANGE_STAGE_ADDED = 10,   /* "stage-added" */
-        IMGC_CHANGE_STAGE_REMOVED = 11, /* "stage-removed" */
-        IMGC_CHANGE_STAGE_MOVED = 12,   /* "stage-moved" */
-        IMGC_CHANGE_STAGE_CHANGED = 13, /* "stage-changed" */
-        IMGC_CHANGE_INPUT_ADDED = 14,   /* "input-added" */
-        IMGC_CHANGE_INPUT_REMOVED = 15, /* "input-removed" */
-        IMGC_CHANGE_INPUT_MOVED = 16,   /* "input-moved" */
-        IMGC_CHANGE_INPUT_CHANGED = 17, /* "input-changed" */
-        IMGC_CHANGE_ITEM_ADDED = 18,    /* "item-added": to a list or set */
-        IMGC_CHANGE_ITEM_REMOVED = 19,  /* "item-removed" */
+        IMGC_CHANGE_IMAGE_ADDED = 6,     /* "image-added" */
+        IMGC_CHANGE_IMAGE_REMOVED = 7,   /* "image-removed" */
+        IMGC_CHANGE_IMAGE_MOVED = 8,     /* "image-moved": its place among the others */
+        IMGC_CHANGE_IMAGE_CHANGED = 9,   /* "image-changed" */
+        IMGC_CHANGE_STAGE_ADDED = 10,    /* "stage-added" */
+        IMGC_CHANGE_STAGE_REMOVED = 11,  /* "stage-removed" */
+        IMGC_CHANGE_STAGE_MOVED = 12,    /* "stage-moved" */
+        IMGC_CHANGE_STAGE_CHANGED = 13,  /* "stage-changed" */
+        IMGC_CHANGE_INPUT_ADDED = 14,    /* "input-added" */
+        IMGC_CHANGE_INPUT_REMOVED = 15,  /* "input-removed" */
+        IMGC_CHANGE_INPUT_MOVED = 16,    /* "input-moved" */
+        IMGC_CHANGE_INPUT_CHANGED = 17,  /* "input-changed" */
+        IMGC_CHANGE_ITEM_ADDED = 18,     /* "item-added": to a list or set */
+        IMGC_CHANGE_ITEM_REMOVED = 19,   /* "item-removed" */
 };
 
 /* One change. Strings are NULL where a member does not apply. */
@@ -76,8 +76,7 @@ struct imgc_change {
  * Returns 0, -ENODATA (no listing), -ECANCELED or -ENOMEM.
  * Since: 0.1.0 */
 int imgc_diff_trees(struct imgc_context *context, struct imgc_tree *old_tree,
-                    struct imgc_tree *new_tree, struct imgc_diff **ret,
-                    struct imgc_error **reterr);
+                    struct imgc_tree *new_tree, struct imgc_diff **ret, struct imgc_error **reterr);
 
 /* Compares two manifests: the project's own members, images, stages, inputs, and what trees
  * hold. Members in `info` do not count. Of images, stages and inputs that only one side has,
@@ -157,9 +156,9 @@ struct imgc_report_options {
 };
 
 #define IMGC_REPORT_LIMIT_DEFAULT 40
-#define IMGC_REPORT_OPTIONS_INIT                                                           \
-        {                                                                                  \
-                sizeof(struct imgc_report_options), 0, 0, IMGC_REPORT_LIMIT_DEFAULT        \
+#define IMGC_REPORT_OPTIONS_INIT                                                    \
+        {                                                                           \
+                sizeof(struct imgc_report_options), 0, 0, IMGC_REPORT_LIMIT_DEFAULT \
         }
 
 /* Writes a diff as a report. Control characters and bytes that are not UTF-8 are made

@@ -50,7 +50,7 @@ struct imgc_seal_options {
         size_t size;    /* sizeof(struct imgc_seal_options) */
         uint32_t flags; /* enum imgc_seal_flags, or-ed */
         uint32_t reserved;
-        imgc_env_fn env;     /* NULL: a project that has "env" inputs is refused */
+        imgc_env_fn env; /* NULL: a project that has "env" inputs is refused */
         void *env_userdata;
         const void *secret;  /* key of the HMACs; NULL: a project with secrets is refused */
         size_t secret_bytes; /* at least 16 */
@@ -98,8 +98,7 @@ int imgc_manifest_load_at(struct imgc_context *context, int dirfd, const char *p
  * Returns as imgc_manifest_load_at().
  * Since: 0.1.0 */
 int imgc_manifest_parse(struct imgc_context *context, const void *data, size_t data_bytes,
-                        const char *name, struct imgc_manifest **ret,
-                        struct imgc_error **reterr);
+                        const char *name, struct imgc_manifest **ret, struct imgc_error **reterr);
 
 /* Since: 0.1.0 */
 struct imgc_manifest *imgc_manifest_ref(struct imgc_manifest *manifest);
@@ -160,7 +159,7 @@ const char *imgc_manifest_find_key(const struct imgc_manifest *manifest, const c
 
 /* What a manifest has of an input. Strings are borrowed from the manifest. */
 struct imgc_manifest_input {
-        size_t size;         /* sizeof(struct imgc_manifest_input), set by the caller */
+        size_t size; /* sizeof(struct imgc_manifest_input), set by the caller */
         const char *name;
         uint32_t type;       /* enum imgc_input_type */
         uint32_t on_change;  /* enum imgc_on_change */
@@ -173,8 +172,8 @@ struct imgc_manifest_input {
         size_t listing_bytes;
 };
 
-#define IMGC_MANIFEST_INPUT_INIT                                                         \
-        {                                                                                \
+#define IMGC_MANIFEST_INPUT_INIT                                                             \
+        {                                                                                    \
                 sizeof(struct imgc_manifest_input), NULL, 0, 0, 0, 0, NULL, 0, NULL, NULL, 0 \
         }
 
@@ -207,7 +206,8 @@ int imgc_manifest_get_tree(const struct imgc_manifest *manifest, struct imgc_con
  * Since: 0.1.0 */
 int imgc_manifest_read_tree_at(const struct imgc_manifest *manifest, struct imgc_context *context,
                                uint32_t image, uint32_t stage, uint32_t input, int dirfd,
-                               const char *path, struct imgc_tree **ret, struct imgc_error **reterr);
+                               const char *path, struct imgc_tree **ret,
+                               struct imgc_error **reterr);
 
 /* Called for each input that is no longer what it was, in order. `input` is NULL where the
  * stage itself is not in the project any more or has other inputs. A return value other

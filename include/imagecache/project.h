@@ -152,10 +152,9 @@ struct imgc_project_options {
 };
 
 #define IMGC_MAX_APPEND_DEFAULT 8
-#define IMGC_PROJECT_OPTIONS_INIT                                                            \
-        {                                                                                    \
-                sizeof(struct imgc_project_options), NULL, NULL, 0, IMGC_MAX_APPEND_DEFAULT, \
-                        -100                                                                 \
+#define IMGC_PROJECT_OPTIONS_INIT                                                                 \
+        {                                                                                         \
+                sizeof(struct imgc_project_options), NULL, NULL, 0, IMGC_MAX_APPEND_DEFAULT, -100 \
         }
 
 /* Starts a project. Opens the directory for relative paths; the caller's descriptor stays
@@ -178,8 +177,8 @@ struct imgc_image_options {
         const char *const *outputs; /* paths ended by NULL; NULL is none */
 };
 
-#define IMGC_IMAGE_OPTIONS_INIT                                    \
-        {                                                          \
+#define IMGC_IMAGE_OPTIONS_INIT                                     \
+        {                                                           \
                 sizeof(struct imgc_image_options), NULL, NULL, NULL \
         }
 
@@ -216,8 +215,8 @@ struct imgc_stage_options {
         const char *const *results; /* names ended by NULL; NULL is "root" alone */
 };
 
-#define IMGC_STAGE_OPTIONS_INIT                                                       \
-        {                                                                             \
+#define IMGC_STAGE_OPTIONS_INIT                                                         \
+        {                                                                               \
                 sizeof(struct imgc_stage_options), NULL, 0, 0, IMGC_AGE_UNLIMITED, NULL \
         }
 
@@ -234,8 +233,8 @@ struct imgc_read_options {
         const char *method;         /* how what was read is found out; NULL is "declared" */
 };
 
-#define IMGC_READ_OPTIONS_INIT                                    \
-        {                                                         \
+#define IMGC_READ_OPTIONS_INIT                                     \
+        {                                                          \
                 sizeof(struct imgc_read_options), NULL, NULL, NULL \
         }
 
@@ -247,15 +246,15 @@ int imgc_project_builder_add_read(struct imgc_project_builder *builder,
                                   struct imgc_error **reterr);
 
 enum imgc_input_type {
-        IMGC_INPUT_OPTION = 1,  /* "option": any JSON value */
-        IMGC_INPUT_LIST = 2,    /* "list": strings, ordered */
-        IMGC_INPUT_SET = 3,     /* "set": strings, order and duplicates do not matter */
-        IMGC_INPUT_ENV = 4,     /* "env": an environment variable; unset is not empty */
-        IMGC_INPUT_DIGEST = 5,  /* "digest": an opaque string that the caller vouches for */
-        IMGC_INPUT_TREE = 6,    /* "tree": anything that holds files */
-        IMGC_INPUT_FILE = 7,    /* "file": one file */
-        IMGC_INPUT_FILES = 8,   /* "files": the files that patterns match */
-        IMGC_INPUT_IMAGE = 9,   /* "image": a stage of an earlier image */
+        IMGC_INPUT_OPTION = 1, /* "option": any JSON value */
+        IMGC_INPUT_LIST = 2,   /* "list": strings, ordered */
+        IMGC_INPUT_SET = 3,    /* "set": strings, order and duplicates do not matter */
+        IMGC_INPUT_ENV = 4,    /* "env": an environment variable; unset is not empty */
+        IMGC_INPUT_DIGEST = 5, /* "digest": an opaque string that the caller vouches for */
+        IMGC_INPUT_TREE = 6,   /* "tree": anything that holds files */
+        IMGC_INPUT_FILE = 7,   /* "file": one file */
+        IMGC_INPUT_FILES = 8,  /* "files": the files that patterns match */
+        IMGC_INPUT_IMAGE = 9,  /* "image": a stage of an earlier image */
 };
 
 /* The type as it stands in JSON, such as "option"; NULL for an unknown one. Static.
@@ -302,8 +301,8 @@ struct imgc_value_input_options {
         const char *const *items; /* list, set: strings (any bytes) ended by NULL */
 };
 
-#define IMGC_VALUE_INPUT_OPTIONS_INIT                                                      \
-        {                                                                                  \
+#define IMGC_VALUE_INPUT_OPTIONS_INIT                                                 \
+        {                                                                             \
                 sizeof(struct imgc_value_input_options), NULL, 0, 0, 0, 0, NULL, NULL \
         }
 
@@ -339,9 +338,9 @@ struct imgc_tree_input_options {
         const char *label;
 };
 
-#define IMGC_TREE_INPUT_OPTIONS_INIT                                                          \
-        {                                                                                     \
-                sizeof(struct imgc_tree_input_options), NULL, 0, 0, 0, 0, IMGC_ID_KEEP,       \
+#define IMGC_TREE_INPUT_OPTIONS_INIT                                                    \
+        {                                                                               \
+                sizeof(struct imgc_tree_input_options), NULL, 0, 0, 0, 0, IMGC_ID_KEEP, \
                         IMGC_ID_KEEP, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL \
         }
 
@@ -360,8 +359,8 @@ struct imgc_link_input_options {
         uint32_t on_change; /* enum imgc_on_change */
 };
 
-#define IMGC_LINK_INPUT_OPTIONS_INIT                                            \
-        {                                                                       \
+#define IMGC_LINK_INPUT_OPTIONS_INIT                                           \
+        {                                                                      \
                 sizeof(struct imgc_link_input_options), NULL, NULL, NULL, 0, 0 \
         }
 

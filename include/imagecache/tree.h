@@ -83,10 +83,9 @@ struct imgc_tree_options {
         const char *const *exclude;
 };
 
-#define IMGC_TREE_OPTIONS_INIT                                                               \
-        {                                                                                    \
-                sizeof(struct imgc_tree_options), 0, 0, 0, IMGC_ID_KEEP, IMGC_ID_KEEP, NULL, \
-                        NULL                                                                 \
+#define IMGC_TREE_OPTIONS_INIT                                                                    \
+        {                                                                                         \
+                sizeof(struct imgc_tree_options), 0, 0, 0, IMGC_ID_KEEP, IMGC_ID_KEEP, NULL, NULL \
         }
 
 /* Reads a tree from the disk; writes nothing, and leaves access times alone where the

@@ -5,11 +5,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "config.h"
 #include "core/context.h"
 #include "core/error.h"
 #include "core/io.h"
 #include "core/limits.h"
-#include "config.h"
 
 IMGC_EXPORT int imgc_context_new(struct imgc_context **ret, struct imgc_error **reterr)
 {
@@ -51,15 +51,14 @@ IMGC_EXPORT void imgc_context_set_threads(struct imgc_context *context, uint32_t
         context->threads = MIN(threads, LIMIT_THREADS);
 }
 
-IMGC_EXPORT void imgc_context_set_log(struct imgc_context *context, imgc_log_fn log,
-                                      void *userdata)
+IMGC_EXPORT void imgc_context_set_log(struct imgc_context *context, imgc_log_fn log, void *userdata)
 {
         context->log = log;
         context->log_userdata = userdata;
 }
 
-IMGC_EXPORT void imgc_context_set_progress(struct imgc_context *context,
-                                           imgc_progress_fn progress, void *userdata)
+IMGC_EXPORT void imgc_context_set_progress(struct imgc_context *context, imgc_progress_fn progress,
+                                           void *userdata)
 {
         context->progress = progress;
         context->progress_userdata = userdata;

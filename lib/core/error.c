@@ -126,8 +126,8 @@ fail:
 }
 
 static int _printf_(7, 0) error_format(struct imgc_error **reterr, enum imgc_error_code code, int r,
-                        const char *operation, const char *path, const char *prefix,
-                        const char *format, va_list ap)
+                                       const char *operation, const char *path, const char *prefix,
+                                       const char *format, va_list ap)
 {
         _cleanup_buffer_ struct buffer message = {0};
         _cleanup_buffer_ struct buffer reason = {0};

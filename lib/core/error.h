@@ -11,13 +11,11 @@ int error_errno(struct imgc_error **reterr, int r, const char *operation, const 
 
 /* "cannot OPERATION PATH: reason", the reason given by a format. */
 int error_reason(struct imgc_error **reterr, enum imgc_error_code code, int r,
-                 const char *operation, const char *path, const char *format, ...)
-        _printf_(6, 7);
+                 const char *operation, const char *path, const char *format, ...) _printf_(6, 7);
 
 /* A message that stands for itself. */
 int error_message(struct imgc_error **reterr, enum imgc_error_code code, int r,
-                  const char *operation, const char *path, const char *format, ...)
-        _printf_(6, 7);
+                  const char *operation, const char *path, const char *format, ...) _printf_(6, 7);
 
 int error_no_memory(struct imgc_error **reterr);
 

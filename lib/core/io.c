@@ -29,13 +29,13 @@ struct xattr_args_v0 {
         uint32_t flags;
 };
 
-#define RETRY(expression)                                         \
-        __extension__({                                           \
-                __typeof__(expression) _r;                        \
-                do                                                \
-                        _r = (expression);                        \
-                while (_r < 0 && errno == EINTR);                 \
-                _r < 0 ? (__typeof__(expression))-errno : _r;     \
+#define RETRY(expression)                                     \
+        __extension__({                                       \
+                __typeof__(expression) _r;                    \
+                do                                            \
+                        _r = (expression);                    \
+                while (_r < 0 && errno == EINTR);             \
+                _r < 0 ? (__typeof__(expression))-errno : _r; \
         })
 
 void *imgc_io_malloc(size_t size)
@@ -71,10 +71,10 @@ int imgc_io_fstatat(int dirfd, const char *name, struct stat *ret, int flags)
 int imgc_io_mount_id(int dirfd, const char *name, uint64_t *ret)
 {
         struct statx stx = {0};
-        int r = RETRY(statx(dirfd, name,
-                            AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT |
-                                    AT_STATX_DONT_SYNC,
-                            STATX_MNT_ID, &stx));
+        int r = RETRY(
+                statx(dirfd, name,
+                      AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,
+                      STATX_MNT_ID, &stx));
 
         if (r < 0)
                 return r;
@@ -140,8 +140,8 @@ static int at_flags(const char *name)
 ssize_t imgc_io_listxattrat(int dirfd, const char *name, char *list, size_t size)
 {
         char path[320];
-        ssize_t r = RETRY(
-                (ssize_t)syscall(SYS_listxattrat, dirfd, name, at_flags(name), list, size));
+        ssize_t r =
+                RETRY((ssize_t)syscall(SYS_listxattrat, dirfd, name, at_flags(name), list, size));
 
         if (!needs_path(r, name))
                 return r;
@@ -152,8 +152,7 @@ ssize_t imgc_io_listxattrat(int dirfd, const char *name, char *list, size_t size
         return *name ? RETRY(llistxattr(path, list, size)) : RETRY(listxattr(path, list, size));
 }
 
-ssize_t imgc_io_getxattrat(int dirfd, const char *name, const char *xattr, void *value,
-                           size_t size)
+ssize_t imgc_io_getxattrat(int dirfd, const char *name, const char *xattr, void *value, size_t size)
 {
         struct xattr_args_v0 args = {
                 .value = (uint64_t)(uintptr_t)value,
@@ -195,7 +194,8 @@ int imgc_io_getflagsat(int dirfd, const char *name, uint32_t *ret)
                 {STATX_ATTR_NODUMP, FS_NODUMP_FL},
         };
         struct statx stx = {0};
-        int r = RETRY(statx(dirfd, name, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT, 0, &stx));
+        int r = RETRY(
+                statx(dirfd, name, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT, 0, &stx));
 
         if (r < 0)
                 return r;

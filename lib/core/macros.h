@@ -7,23 +7,23 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define IMGC_EXPORT __attribute__((visibility("default")))
-#define _cleanup_(f) __attribute__((cleanup(f)))
+#define IMGC_EXPORT    __attribute__((visibility("default")))
+#define _cleanup_(f)   __attribute__((cleanup(f)))
 #define _printf_(a, b) __attribute__((format(printf, a, b)))
-#define _unused_ __attribute__((unused))
+#define _unused_       __attribute__((unused))
 
 #define ELEMENTSOF(a) (sizeof(a) / sizeof((a)[0]))
-#define MIN(a, b)                          \
-        __extension__({                    \
-                __typeof__(a) _a = (a);    \
-                __typeof__(b) _b = (b);    \
-                _a < _b ? _a : _b;         \
+#define MIN(a, b)                       \
+        __extension__({                 \
+                __typeof__(a) _a = (a); \
+                __typeof__(b) _b = (b); \
+                _a < _b ? _a : _b;      \
         })
-#define MAX(a, b)                          \
-        __extension__({                    \
-                __typeof__(a) _a = (a);    \
-                __typeof__(b) _b = (b);    \
-                _a > _b ? _a : _b;         \
+#define MAX(a, b)                       \
+        __extension__({                 \
+                __typeof__(a) _a = (a); \
+                __typeof__(b) _b = (b); \
+                _a > _b ? _a : _b;      \
         })
 
 /* Gives a value away and leaves nothing to clean up. */

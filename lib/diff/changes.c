@@ -19,7 +19,8 @@ int attributes_read(const struct listing *listing, const struct line *line, fiel
         ret->bare = line_is_bare(listing, line);
         if (has_field(listing->fields, FIELD_HARDLINK) &&
             line_get_attribute(line, KEYWORD_HARDLINK, &hardlink)) {
-                line_find(listing, (size_t)(line->name.data - listing->data), hardlink.value, &first);
+                line_find(listing, (size_t)(line->name.data - listing->data), hardlink.value,
+                          &first);
                 rest = first.rest;
         } else {
                 hardlink.keyword = N_KEYWORDS;
@@ -100,13 +101,14 @@ static int add_attribute(struct comparison *c, uint64_t entry, const struct attr
         return is_of_type(c, (enum keyword)change.keyword) ? diff_add(c->diff, &change) : 0;
 }
 
-static int compare_entries(struct comparison *c, const struct line *old_line, const struct line *new_line,
-                           uint64_t entry)
+static int compare_entries(struct comparison *c, const struct line *old_line,
+                           const struct line *new_line, uint64_t entry)
 {
         size_t i = 0, j = 0, n, m;
         int r;
 
-        r = attributes_read(&c->place->old_listing, old_line, c->place->compared, &c->old_attributes);
+        r = attributes_read(&c->place->old_listing, old_line, c->place->compared,
+                            &c->old_attributes);
         if (r >= 0)
                 r = attributes_read(&c->place->new_listing, new_line, c->place->compared,
                                     &c->new_attributes);
@@ -176,7 +178,8 @@ static int compare_lines(struct comparison *c)
 /* Of two large mapped files no more than this is kept in memory. */
 #define KEPT_BYTES ((size_t)8 << 20)
 
-static void release_behind(const struct listing *listing, bool is_mapped, size_t at, size_t *released)
+static void release_behind(const struct listing *listing, bool is_mapped, size_t at,
+                           size_t *released)
 {
         if (!is_mapped || at - *released < KEPT_BYTES)
                 return;
@@ -184,7 +187,8 @@ static void release_behind(const struct listing *listing, bool is_mapped, size_t
         *released = at;
 }
 
-int diff_compare_listings(struct imgc_context *context, struct imgc_diff *diff, const struct place *place)
+int diff_compare_listings(struct imgc_context *context, struct imgc_diff *diff,
+                          const struct place *place)
 {
         const struct listing *x = &place->old_listing, *y = &place->new_listing;
         struct comparison c = {.diff = diff, .place = place};

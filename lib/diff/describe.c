@@ -83,7 +83,8 @@ static void add_size(struct buffer *out, struct span value)
                 n /= 1000;
         }
         if (unit)
-                buffer_printf(out, "%llu.%llu %s", (unsigned long long)n, (unsigned long long)rest, units[unit]);
+                buffer_printf(out, "%llu.%llu %s", (unsigned long long)n, (unsigned long long)rest,
+                              units[unit]);
         else
                 buffer_printf(out, "%llu %s", (unsigned long long)n, units[unit]);
 }
@@ -144,7 +145,8 @@ static void add_hardlink(struct buffer *out, const struct sides *sides)
                 add_value(out, from, sides->whole);
                 buffer_add_char(out, ')');
         } else {
-                buffer_add_string(out, sides->has_new ? "now a hard link to " : "no longer a hard link to ");
+                buffer_add_string(out, sides->has_new ? "now a hard link to " :
+                                                        "no longer a hard link to ");
                 add_value(out, sides->has_new ? to : from, sides->whole);
         }
 }
@@ -162,7 +164,9 @@ static void add_xattr(struct buffer *out, const struct sides *sides)
                 buffer_add_literal(out, " → ");
                 buffer_add(out, sides->new_one.value.data, sides->new_one.value.size);
         } else {
-                buffer_add_string(out, !sides->has_old ? " added" : !sides->has_new ? " removed" : " changed");
+                buffer_add_string(out, !sides->has_old ? " added" :
+                                       !sides->has_new ? " removed" :
+                                                         " changed");
                 if (sides->whole) {
                         buffer_add_literal(out, ": ");
                         buffer_add(out, a->value.data, a->value.size);
@@ -227,7 +231,8 @@ static void describe_entry(const struct imgc_diff *diff, const struct change *ch
         }
 }
 
-static void describe_move(const struct imgc_diff *diff, const struct change *change, struct buffer *out)
+static void describe_move(const struct imgc_diff *diff, const struct change *change,
+                          struct buffer *out)
 {
         _cleanup_buffer_ struct buffer bytes = {0};
         struct line line;
@@ -287,7 +292,8 @@ static void describe_text(const struct imgc_diff *diff, const struct change *cha
                 break;
         }
         if (!text->attribute) {
-                bool added = change->kind == IMGC_CHANGE_IMAGE_ADDED || change->kind == IMGC_CHANGE_STAGE_ADDED ||
+                bool added = change->kind == IMGC_CHANGE_IMAGE_ADDED ||
+                             change->kind == IMGC_CHANGE_STAGE_ADDED ||
                              change->kind == IMGC_CHANGE_INPUT_ADDED;
 
                 buffer_add_string(out, added ? "added" : "removed");
@@ -310,8 +316,8 @@ static void describe_text(const struct imgc_diff *diff, const struct change *cha
         add_text(out, text->new_value ? text->new_value : "nothing", whole);
 }
 
-void describe_changes(const struct imgc_diff *diff, const struct change *changes, uint64_t n, bool whole,
-                      struct buffer *out)
+void describe_changes(const struct imgc_diff *diff, const struct change *changes, uint64_t n,
+                      bool whole, struct buffer *out)
 {
         switch (changes->kind) {
         case IMGC_CHANGE_ENTRY_ADDED:

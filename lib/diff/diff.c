@@ -37,8 +37,10 @@ IMGC_EXPORT const char *imgc_change_kind_get_name(enum imgc_change_kind kind)
 int diff_add(struct imgc_diff *diff, const struct change *change)
 {
         if (diff->n_changes == diff->changes_capacity) {
-                uint64_t capacity = MAX(diff->changes_capacity + diff->changes_capacity / 2, UINT64_C(64));
-                struct change *changes = imgc_io_realloc(diff->changes, capacity * sizeof(*changes));
+                uint64_t capacity =
+                        MAX(diff->changes_capacity + diff->changes_capacity / 2, UINT64_C(64));
+                struct change *changes =
+                        imgc_io_realloc(diff->changes, capacity * sizeof(*changes));
 
                 if (!changes)
                         return -ENOMEM;
@@ -160,7 +162,8 @@ void change_line(const struct imgc_diff *diff, const struct change *change, stru
 {
         const struct place *place = diff_place(diff, change);
 
-        line_at(change->kind == IMGC_CHANGE_ENTRY_REMOVED ? &place->old_listing : &place->new_listing,
+        line_at(change->kind == IMGC_CHANGE_ENTRY_REMOVED ? &place->old_listing :
+                                                            &place->new_listing,
                 change->entry, ret);
 }
 

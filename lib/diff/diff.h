@@ -30,7 +30,7 @@ struct change {
         uint8_t kind;    /* enum imgc_change_kind */
         uint8_t keyword; /* entry-changed: enum keyword */
         uint32_t place;
-        uint64_t entry;          /* the entry's line, in the new listing; of a removed one in the old;
+        uint64_t entry; /* the entry's line, in the new listing; of a removed one in the old;
                                   * of others than entries: the number of its texts */
         uint64_t old_at, new_at; /* entry-changed: the attribute " keyword=value", or NOWHERE;
                                   * entry-moved: old_at is the old line */
@@ -54,12 +54,14 @@ struct imgc_diff {
         const char *compared[N_FIELDS + 1], *left_out[N_FIELDS + 1];
 };
 
-static inline const struct place *diff_place(const struct imgc_diff *diff, const struct change *change)
+static inline const struct place *diff_place(const struct imgc_diff *diff,
+                                             const struct change *change)
 {
         return (const struct place *)(const void *)diff->places.data + change->place;
 }
 
-static inline const struct change_text *diff_text(const struct imgc_diff *diff, const struct change *change)
+static inline const struct change_text *diff_text(const struct imgc_diff *diff,
+                                                  const struct change *change)
 {
         return (const struct change_text *)(const void *)diff->texts.data + change->entry;
 }
@@ -108,7 +110,8 @@ int diff_add_text(struct imgc_diff *diff, enum imgc_change_kind kind, uint32_t p
                   const struct change_text *text);
 
 /* Takes the listings of a place in, and adds the changes between them in their order. */
-int diff_compare_listings(struct imgc_context *context, struct imgc_diff *diff, const struct place *place);
+int diff_compare_listings(struct imgc_context *context, struct imgc_diff *diff,
+                          const struct place *place);
 
 /* Turns a removed and an added entry that are one file into a moved one. */
 int diff_find_moves(struct imgc_diff *diff);

@@ -118,8 +118,8 @@ static int make_change(struct imgc_diff_iterator *iterator, const struct change 
         return 0;
 }
 
-IMGC_EXPORT int imgc_diff_iterator_next(struct imgc_diff_iterator *iterator, const struct imgc_change **ret,
-                                        struct imgc_error **reterr)
+IMGC_EXPORT int imgc_diff_iterator_next(struct imgc_diff_iterator *iterator,
+                                        const struct imgc_change **ret, struct imgc_error **reterr)
 {
         if (iterator->next == iterator->diff->n_changes)
                 return 0;
@@ -129,4 +129,3 @@ IMGC_EXPORT int imgc_diff_iterator_next(struct imgc_diff_iterator *iterator, con
         *ret = &iterator->change;
         return 1;
 }
-

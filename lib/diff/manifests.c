@@ -111,7 +111,8 @@ static int compare_order(struct comparison *c, struct level *level, const struct
                         text.new_value = position_text(c->diff, i);
                         r = !text.old_value || !text.new_value ?
                                     -ENOMEM :
-                                    add_one(c, level->moved, above, level->new_side.names[i], &text);
+                                    add_one(c, level->moved, above, level->new_side.names[i],
+                                            &text);
                 }
         }
         return r;
@@ -120,15 +121,16 @@ static int compare_order(struct comparison *c, struct level *level, const struct
 /* ------------------------------------------------------------------------------ inputs */
 
 /* Trees by what is in them, where both sides kept that. *ret_told: there was something to tell. */
-static int compare_trees(struct comparison *c, const struct manifest_input *x, const struct manifest_input *y,
-                         const struct place *place, bool *ret_told)
+static int compare_trees(struct comparison *c, const struct manifest_input *x,
+                         const struct manifest_input *y, const struct place *place, bool *ret_told)
 {
         uint64_t before = c->diff->n_changes;
         struct place listings = *place;
         int r;
 
         *ret_told = false;
-        if (!x->listing.data || !y->listing.data || (x->digest && y->digest && !strcmp(x->digest, y->digest)))
+        if (!x->listing.data || !y->listing.data ||
+            (x->digest && y->digest && !strcmp(x->digest, y->digest)))
                 return 0;
         listings.old_listing = x->listing;
         listings.new_listing = y->listing;
@@ -140,11 +142,12 @@ static int compare_trees(struct comparison *c, const struct manifest_input *x, c
         return r;
 }
 
-static int compare_inputs(struct comparison *c, const struct manifest_input *x, const struct manifest_input *y,
-                          const struct place *above)
+static int compare_inputs(struct comparison *c, const struct manifest_input *x,
+                          const struct manifest_input *y, const struct place *above)
 {
         struct place place = place_below(above, y->name);
-        struct members members = {.kind = IMGC_CHANGE_INPUT_CHANGED, .place = &place, .has_items = true};
+        struct members members = {
+                .kind = IMGC_CHANGE_INPUT_CHANGED, .place = &place, .has_items = true};
         uint64_t before;
         bool told;
         int r;
@@ -165,13 +168,17 @@ static int compare_inputs(struct comparison *c, const struct manifest_input *x, 
         return r;
 }
 
-static int compare_stages(struct comparison *c, const struct manifest_stage *x, const struct manifest_stage *y,
-                          const struct place *above)
+static int compare_stages(struct comparison *c, const struct manifest_stage *x,
+                          const struct manifest_stage *y, const struct place *above)
 {
         struct place place = place_below(above, y->name);
         struct members members = {IMGC_CHANGE_STAGE_CHANGED, &place, x->line, y->line, false};
-        struct level level = {IMGC_CHANGE_INPUT_ADDED, IMGC_CHANGE_INPUT_REMOVED, IMGC_CHANGE_INPUT_MOVED,
-                              {0}, {0}, NULL};
+        struct level level = {IMGC_CHANGE_INPUT_ADDED,
+                              IMGC_CHANGE_INPUT_REMOVED,
+                              IMGC_CHANGE_INPUT_MOVED,
+                              {0},
+                              {0},
+                              NULL};
         int r;
 
         if (span_equals(x->text, y->text))
@@ -188,19 +195,25 @@ static int compare_stages(struct comparison *c, const struct manifest_stage *x, 
         }
         for (uint32_t i = 0; r >= 0 && i < y->n_inputs; i++)
                 if (level.new_side.partner[i] != NO_PARTNER)
-                        r = compare_inputs(
-                                c, &c->old_manifest->inputs[x->first_input + level.new_side.partner[i]],
-                                &c->new_manifest->inputs[y->first_input + i], &place);
+                        r = compare_inputs(c,
+                                           &c->old_manifest->inputs[x->first_input +
+                                                                    level.new_side.partner[i]],
+                                           &c->new_manifest->inputs[y->first_input + i], &place);
         level_done(&level);
         return r;
 }
 
-static int compare_images(struct comparison *c, const struct manifest_image *x, const struct manifest_image *y)
+static int compare_images(struct comparison *c, const struct manifest_image *x,
+                          const struct manifest_image *y)
 {
         struct place place = {.image = y->name};
         struct members members = {IMGC_CHANGE_IMAGE_CHANGED, &place, x->line, y->line, false};
-        struct level level = {IMGC_CHANGE_STAGE_ADDED, IMGC_CHANGE_STAGE_REMOVED, IMGC_CHANGE_STAGE_MOVED,
-                              {0}, {0}, NULL};
+        struct level level = {IMGC_CHANGE_STAGE_ADDED,
+                              IMGC_CHANGE_STAGE_REMOVED,
+                              IMGC_CHANGE_STAGE_MOVED,
+                              {0},
+                              {0},
+                              NULL};
         int r = members_compare(c->diff, &members);
 
         if (r >= 0)
@@ -214,9 +227,10 @@ static int compare_images(struct comparison *c, const struct manifest_image *x, 
         }
         for (uint32_t i = 0; r >= 0 && i < y->n_stages; i++)
                 if (level.new_side.partner[i] != NO_PARTNER)
-                        r = compare_stages(
-                                c, &c->old_manifest->stages[x->first_stage + level.new_side.partner[i]],
-                                &c->new_manifest->stages[y->first_stage + i], &place);
+                        r = compare_stages(c,
+                                           &c->old_manifest->stages[x->first_stage +
+                                                                    level.new_side.partner[i]],
+                                           &c->new_manifest->stages[y->first_stage + i], &place);
         level_done(&level);
         return r;
 }
@@ -226,8 +240,12 @@ static int compare_manifests(struct comparison *c)
         const struct imgc_manifest *x = c->old_manifest, *y = c->new_manifest;
         const struct place place = {0};
         struct members members = {IMGC_CHANGE_PROJECT_CHANGED, &place, x->line, y->line, false};
-        struct level level = {IMGC_CHANGE_IMAGE_ADDED, IMGC_CHANGE_IMAGE_REMOVED, IMGC_CHANGE_IMAGE_MOVED,
-                              {0}, {0}, NULL};
+        struct level level = {IMGC_CHANGE_IMAGE_ADDED,
+                              IMGC_CHANGE_IMAGE_REMOVED,
+                              IMGC_CHANGE_IMAGE_MOVED,
+                              {0},
+                              {0},
+                              NULL};
         int r = members_compare(c->diff, &members);
 
         if (r >= 0)
@@ -246,12 +264,14 @@ static int compare_manifests(struct comparison *c)
         return r;
 }
 
-IMGC_EXPORT int imgc_diff_manifests(struct imgc_context *context, struct imgc_manifest *old_manifest,
+IMGC_EXPORT int imgc_diff_manifests(struct imgc_context *context,
+                                    struct imgc_manifest *old_manifest,
                                     struct imgc_manifest *new_manifest, struct imgc_diff **ret,
                                     struct imgc_error **reterr)
 {
         _cleanup_(imgc_diff_unrefp) struct imgc_diff *diff = NULL;
-        struct comparison c = {.context = context, .old_manifest = old_manifest, .new_manifest = new_manifest};
+        struct comparison c = {
+                .context = context, .old_manifest = old_manifest, .new_manifest = new_manifest};
         int r = diff_new(&diff);
 
         if (r < 0)

@@ -115,7 +115,8 @@ static int items_read(struct state *state, const struct json *array, struct item
 }
 
 /* Tells what was added and removed. *ret_reordered: what stayed is in another order, too. */
-static int tell_items(struct state *state, struct items *olds, struct items *news, bool *ret_reordered)
+static int tell_items(struct state *state, struct items *olds, struct items *news,
+                      bool *ret_reordered)
 {
         uint32_t last = 0;
         int r = 0;
@@ -174,12 +175,13 @@ static bool says_it_all(const char *name)
         return !strcmp(name, "type") || !strcmp(name, "absent");
 }
 
-static int compare_member(struct state *state, const char *name, const struct json *x, const struct json *y)
+static int compare_member(struct state *state, const char *name, const struct json *x,
+                          const struct json *y)
 {
         if (!strcmp(name, "info") || (x && y && is_equal(x, y)))
                 return 0;
-        if (state->members->has_items && !strcmp(name, "items") && x && y && x->type == JSON_ARRAY &&
-            y->type == JSON_ARRAY)
+        if (state->members->has_items && !strcmp(name, "items") && x && y &&
+            x->type == JSON_ARRAY && y->type == JSON_ARRAY)
                 return compare_items(state, x, y);
         return tell(state, state->members->kind, name, x, y);
 }
@@ -216,7 +218,8 @@ int members_compare(struct imgc_diff *diff, const struct members *members)
         /* The manifests were checked: it can only be memory. */
         r = json_parse(&state.arena, members->old_line.data, members->old_line.size, &x, &fault);
         if (r >= 0)
-                r = json_parse(&state.arena, members->new_line.data, members->new_line.size, &y, &fault);
+                r = json_parse(&state.arena, members->new_line.data, members->new_line.size, &y,
+                               &fault);
         if (r >= 0)
                 r = compare_objects(&state, x, y);
         arena_free(&state.arena);

@@ -25,7 +25,8 @@ struct search {
         struct attributes a, b;
 };
 
-static int read_attributes(struct search *search, const struct change *change, struct attributes *ret)
+static int read_attributes(struct search *search, const struct change *change,
+                           struct attributes *ret)
 {
         const struct place *place = diff_place(search->diff, change);
         struct line line;
@@ -87,7 +88,8 @@ static int gather(struct search *search)
                 struct candidate candidate = {.change = i};
                 int r;
 
-                if (change->kind != IMGC_CHANGE_ENTRY_ADDED && change->kind != IMGC_CHANGE_ENTRY_REMOVED)
+                if (change->kind != IMGC_CHANGE_ENTRY_ADDED &&
+                    change->kind != IMGC_CHANGE_ENTRY_REMOVED)
                         continue;
                 r = read_attributes(search, change, &search->a);
                 if (r < 0)

@@ -31,7 +31,8 @@ static struct named *sorted(const char *const *names, uint32_t n)
 static int find_partners(const char *const *old_names, uint32_t n_old, const char *const *new_names,
                          uint32_t n_new, uint32_t *old_partner, uint32_t *new_partner)
 {
-        _cleanup_free_ struct named *olds = sorted(old_names, n_old), *news = sorted(new_names, n_new);
+        _cleanup_free_ struct named *olds = sorted(old_names, n_old),
+                                    *news = sorted(new_names, n_new);
 
         if (!olds || !news)
                 return -ENOMEM;
@@ -55,7 +56,8 @@ static int find_partners(const char *const *old_names, uint32_t n_old, const cha
 /* A longest common subsequence of two permutations is a longest rising sequence of partners.
  * length[i] is that of the longest one that begins with old element i: found from the end, with
  * heads[k] the largest partner with which one of length k + 1 can begin. */
-static int find_lengths(const uint32_t *partner, uint32_t n, uint32_t *length, uint32_t *ret_longest)
+static int find_lengths(const uint32_t *partner, uint32_t n, uint32_t *length,
+                        uint32_t *ret_longest)
 {
         _cleanup_free_ uint32_t *heads = imgc_io_calloc(n, sizeof(*heads));
         uint32_t longest = 0;

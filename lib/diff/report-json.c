@@ -19,8 +19,8 @@ static void add_change(struct buffer *out, const struct imgc_change *change)
         const struct {
                 const char *name, *value;
         } members[] = {
-                {"image", change->image},   {"stage", change->stage},
-                {"input", change->input},   {"path", change->path},
+                {"image", change->image},         {"stage", change->stage},
+                {"input", change->input},         {"path", change->path},
                 {"attribute", change->attribute}, {"old", change->old_value},
                 {"new", change->new_value},
         };

@@ -61,7 +61,8 @@ static bool is_in_list(uint8_t kind)
 }
 
 /* Whether a change is told in the row of the one before it. */
-static bool is_same_row(const struct imgc_diff *diff, const struct change *a, const struct change *b)
+static bool is_same_row(const struct imgc_diff *diff, const struct change *a,
+                        const struct change *b)
 {
         const struct place *x, *y;
 

@@ -30,7 +30,8 @@ IMGC_EXPORT int imgc_diff_report(struct imgc_diff *diff, const struct imgc_repor
                 .write = write,
                 .userdata = userdata,
         };
-        const uint32_t flags = IMGC_REPORT_COLOR | IMGC_REPORT_STAT | IMGC_REPORT_NAME_ONLY | IMGC_REPORT_VERBOSE;
+        const uint32_t flags = IMGC_REPORT_COLOR | IMGC_REPORT_STAT | IMGC_REPORT_NAME_ONLY |
+                               IMGC_REPORT_VERBOSE;
         int r;
 
         if (options) {

@@ -52,8 +52,9 @@ static int fail(struct matcher *matcher, int r, const char *name)
                 return error_reason(matcher->reterr, IMGC_ERROR_TREE_CHANGED, r, "read", path,
                                     "it changed while it was read");
         if (r == -ENOENT)
-                return error_reason(matcher->reterr, IMGC_ERROR_IO, -ELOOP, "open", path,
-                                    "a link leads nowhere, or the directory of the project is gone");
+                return error_reason(
+                        matcher->reterr, IMGC_ERROR_IO, -ELOOP, "open", path,
+                        "a link leads nowhere, or the directory of the project is gone");
         if (r == -EISDIR)
                 return error_reason(matcher->reterr, IMGC_ERROR_UNSUPPORTED, r, "read", path,
                                     "it is a directory: an input of type \"tree\"");
@@ -123,7 +124,8 @@ static int expand_name(struct matcher *matcher, int dirfd, struct span component
         if (r < 0)
                 return fail(matcher, r, name);
         if (*rest)
-                return S_ISDIR(st.st_mode) ? enter(matcher, dirfd, name, rest) : fail(matcher, -ENOTDIR, name);
+                return S_ISDIR(st.st_mode) ? enter(matcher, dirfd, name, rest) :
+                                             fail(matcher, -ENOTDIR, name);
         return S_ISDIR(st.st_mode) ? fail(matcher, -EISDIR, name) : add_match(matcher, name);
 }
 
@@ -131,11 +133,13 @@ static int expand_name(struct matcher *matcher, int dirfd, struct span component
 
 static int compare_names(const void *a, const void *b, void *names)
 {
-        return strcmp((const char *)names + *(const size_t *)a, (const char *)names + *(const size_t *)b);
+        return strcmp((const char *)names + *(const size_t *)a,
+                      (const char *)names + *(const size_t *)b);
 }
 
 /* The names in a directory that match, sorted by bytes. */
-static int list_names(int dirfd, struct span component, struct buffer *names, struct buffer *offsets)
+static int list_names(int dirfd, struct span component, struct buffer *names,
+                      struct buffer *offsets)
 {
         _cleanup_close_ int fd = imgc_io_openat(dirfd, ".", O_RDONLY | O_DIRECTORY);
         _cleanup_buffer_ struct buffer raw = {0};
@@ -162,8 +166,8 @@ static int list_names(int dirfd, struct span component, struct buffer *names, st
         if (names->failed || offsets->failed)
                 return -ENOMEM;
         if (offsets->size)
-                qsort_r(offsets->data, offsets->size / sizeof(size_t), sizeof(size_t), compare_names,
-                        names->data);
+                qsort_r(offsets->data, offsets->size / sizeof(size_t), sizeof(size_t),
+                        compare_names, names->data);
         return 0;
 }
 
@@ -200,8 +204,8 @@ static int expand_wild(struct matcher *matcher, int dirfd, struct span component
 
                 memcpy(&offset, offsets.data + at, sizeof(offset));
                 if (context_is_cancelled(matcher->context))
-                        return error_reason(matcher->reterr, IMGC_ERROR_CANCELLED, -ECANCELED, "read", NULL,
-                                            "cancelled");
+                        return error_reason(matcher->reterr, IMGC_ERROR_CANCELLED, -ECANCELED,
+                                            "read", NULL, "cancelled");
                 r = expand_match(matcher, dirfd, names.data + offset, rest);
                 if (r < 0)
                         return r;
@@ -224,7 +228,8 @@ static int expand(struct matcher *matcher, int dirfd, const char *pattern)
 /* In the order of listings: '/' sorts before every other byte. */
 static int compare_paths(const void *a, const void *b)
 {
-        const unsigned char *x = *(const unsigned char *const *)a, *y = *(const unsigned char *const *)b;
+        const unsigned char *x = *(const unsigned char *const *)a,
+                            *y = *(const unsigned char *const *)b;
 
         for (; *x && *x == *y; x++, y++)
                 ;
@@ -303,7 +308,8 @@ static int read_matches(struct matcher *matcher, const struct imgc_project *proj
         }
         if (listing.failed)
                 return error_no_memory(reterr);
-        return imgc_tree_parse(matcher->context, listing.data, listing.size, input->name, ret, reterr);
+        return imgc_tree_parse(matcher->context, listing.data, listing.size, input->name, ret,
+                               reterr);
 }
 
 static int match(struct matcher *matcher, const struct imgc_project *project,
@@ -323,7 +329,8 @@ static int match(struct matcher *matcher, const struct imgc_project *project,
 }
 
 int files_read(struct imgc_context *context, const struct imgc_project *project,
-               const struct project_input *input, struct imgc_tree **ret, struct imgc_error **reterr)
+               const struct project_input *input, struct imgc_tree **ret,
+               struct imgc_error **reterr)
 {
         struct matcher matcher = {.context = context, .reterr = reterr};
         int r = match(&matcher, project, input);

@@ -9,7 +9,8 @@ struct imgc_context;
 /* Expands the patterns of a "files" input and reads what they match into one listing.
  * *ret is NULL where nothing matches and the input is optional. */
 int files_read(struct imgc_context *context, const struct imgc_project *project,
-               const struct project_input *input, struct imgc_tree **ret, struct imgc_error **reterr);
+               const struct project_input *input, struct imgc_tree **ret,
+               struct imgc_error **reterr);
 
 /* Reads the tree of a "tree" or "file" input. *ret is NULL where it does not exist and the input
  * is optional. */

@@ -8,8 +8,8 @@
 #include "manifest/key.h"
 #include "manifest/line.h"
 
-static struct input_facts facts_of(const struct imgc_project *project, const struct project_input *input,
-                                   const struct seen *seen)
+static struct input_facts facts_of(const struct imgc_project *project,
+                                   const struct project_input *input, const struct seen *seen)
 {
         struct input_facts facts = {
                 .value = seen->value.data ? seen->value.data : input->value,
@@ -31,7 +31,8 @@ static struct input_facts facts_of(const struct imgc_project *project, const str
 }
 
 int input_add_line(const struct seal_settings *settings, const struct project_input *input,
-                   const struct seen *seen, bool with_info, struct buffer *ret, struct imgc_error **reterr)
+                   const struct seen *seen, bool with_info, struct buffer *ret,
+                   struct imgc_error **reterr)
 {
         struct input_facts facts = facts_of(settings->project, input, seen);
         char hmac[KEY_HEX_SIZE];
@@ -43,7 +44,8 @@ int input_add_line(const struct seal_settings *settings, const struct project_in
 
                 line_add_input(&plain, input, &facts, false);
                 buffer_add_char(&plain, '\n');
-                r = hmac_of(settings->context, settings->secret, settings->secret_size, &plain, hmac);
+                r = hmac_of(settings->context, settings->secret, settings->secret_size, &plain,
+                            hmac);
                 if (plain.data)
                         explicit_bzero(plain.data, plain.size);
                 buffer_free(&plain);

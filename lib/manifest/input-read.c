@@ -36,7 +36,8 @@ int seal_settings_init(struct imgc_context *context, const struct imgc_project *
         else if (o.secret && (o.secret_bytes < 16 || o.secret_bytes > 4096))
                 reason = "a secret has 16 to 4096 bytes";
         if (reason)
-                return error_reason(reterr, IMGC_ERROR_INVALID_ARGUMENT, -EINVAL, "seal", NULL, "%s", reason);
+                return error_reason(reterr, IMGC_ERROR_INVALID_ARGUMENT, -EINVAL, "seal", NULL,
+                                    "%s", reason);
         *ret = (struct seal_settings){
                 .context = context,
                 .project = project,
@@ -54,8 +55,9 @@ int error_at_place(const char *place, struct imgc_error *error, int r, struct im
         if (r == -ENOMEM || !error)
                 r = error_no_memory(reterr);
         else
-                r = error_message(reterr, imgc_error_get_code(error), r, imgc_error_get_operation(error),
-                                  imgc_error_get_path(error), "%s: %s", place, imgc_error_get_message(error));
+                r = error_message(reterr, imgc_error_get_code(error), r,
+                                  imgc_error_get_operation(error), imgc_error_get_path(error),
+                                  "%s: %s", place, imgc_error_get_message(error));
         imgc_error_unref(error);
         return r;
 }
@@ -80,7 +82,8 @@ static int read_variable(const struct seal_settings *settings, const struct proj
                 return 0;
         if (!settings->env)
                 return error_message(reterr, IMGC_ERROR_INVALID_ARGUMENT, -EINVAL, "seal", NULL,
-                                     "%s: no environment was given to take the variable from", input->place);
+                                     "%s: no environment was given to take the variable from",
+                                     input->place);
         value = settings->env(settings->env_userdata, input->name);
         if (value)
                 json_add_bytes(&seen->value, value, strlen(value));
@@ -103,8 +106,10 @@ static int read_tree(const struct reading *reading, struct imgc_context *context
                      struct imgc_error **reterr)
 {
         const struct seal_settings *settings = reading->settings;
-        const struct project_input *input = project_input_of(settings->project, reading->stage, index);
-        uint32_t flags = input->flags & IMGC_INPUT_SECRET || settings->flags & IMGC_SEAL_NO_LISTINGS ?
+        const struct project_input *input =
+                project_input_of(settings->project, reading->stage, index);
+        uint32_t flags = input->flags & IMGC_INPUT_SECRET ||
+                                         settings->flags & IMGC_SEAL_NO_LISTINGS ?
                                  IMGC_TREE_DIGEST_ONLY :
                                  0;
         struct seen *seen = &reading->seen[index];
@@ -122,8 +127,8 @@ static int read_tree(const struct reading *reading, struct imgc_context *context
         return r < 0 ? error_at_place(input->place, error, r, reterr) : 0;
 }
 
-static int read_in_pool(void *userdata, struct imgc_context *context, uint32_t index, uint64_t *ret_entries,
-                        uint64_t *ret_bytes, struct imgc_error **reterr)
+static int read_in_pool(void *userdata, struct imgc_context *context, uint32_t index,
+                        uint64_t *ret_entries, uint64_t *ret_bytes, struct imgc_error **reterr)
 {
         const struct reading *reading = userdata;
         const struct imgc_tree *tree;
@@ -142,8 +147,8 @@ static bool is_directory(const struct imgc_project *project, const struct projec
 {
         struct stat st;
 
-        return input->type == IMGC_INPUT_TREE && imgc_io_fstatat(project->dirfd, input->path, &st, 0) >= 0 &&
-               S_ISDIR(st.st_mode);
+        return input->type == IMGC_INPUT_TREE &&
+               imgc_io_fstatat(project->dirfd, input->path, &st, 0) >= 0 && S_ISDIR(st.st_mode);
 }
 
 static int read_trees(struct reading *reading, struct imgc_error **reterr)
@@ -174,18 +179,20 @@ static int read_trees(struct reading *reading, struct imgc_error **reterr)
         return r;
 }
 
-int inputs_read(const struct seal_settings *settings, const struct project_stage *stage, unsigned flags,
-                struct seen *seen, struct imgc_error **reterr)
+int inputs_read(const struct seal_settings *settings, const struct project_stage *stage,
+                unsigned flags, struct seen *seen, struct imgc_error **reterr)
 {
-        struct reading reading = {.settings = settings, .stage = stage, .seen = seen, .flags = flags};
+        struct reading reading = {
+                .settings = settings, .stage = stage, .seen = seen, .flags = flags};
         int r = 0;
 
         for (uint32_t i = 0; r >= 0 && i < stage->n_inputs; i++) {
                 const struct project_input *input = project_input_of(settings->project, stage, i);
 
                 if (input->flags & IMGC_INPUT_SECRET && !settings->secret)
-                        return error_message(reterr, IMGC_ERROR_INVALID_ARGUMENT, -EINVAL, "seal", NULL,
-                                             "%s: no secret was given to keep it with", input->place);
+                        return error_message(reterr, IMGC_ERROR_INVALID_ARGUMENT, -EINVAL, "seal",
+                                             NULL, "%s: no secret was given to keep it with",
+                                             input->place);
                 if (input->type == IMGC_INPUT_ENV)
                         r = read_variable(settings, input, &seen[i], reterr);
         }

@@ -23,7 +23,7 @@ struct seen {
         struct imgc_tree *tree; /* NULL of a tree: absent */
         struct buffer value;    /* a variable's, as JSON */
         const char *link;       /* a key, or results as JSON; the caller's */
-        bool gone; /* with SEEN_GONE: what should exist does not */
+        bool gone;              /* with SEEN_GONE: what should exist does not */
 };
 
 /* Takes the caller's options over. The secret stays the caller's. */
@@ -36,14 +36,15 @@ int seal_settings_init(struct imgc_context *context, const struct imgc_project *
 
 /* Reads the variables and trees of a stage; links are the caller's affair. seen: one for each
  * input, zeroed; to be cleaned by seen_done() whatever comes of it. */
-int inputs_read(const struct seal_settings *settings, const struct project_stage *stage, unsigned flags,
-                struct seen *seen, struct imgc_error **reterr);
+int inputs_read(const struct seal_settings *settings, const struct project_stage *stage,
+                unsigned flags, struct seen *seen, struct imgc_error **reterr);
 
 void seen_done(struct seen *seen);
 
 /* Adds an input's line without its line feed. with_info: with what is not in the key. */
 int input_add_line(const struct seal_settings *settings, const struct project_input *input,
-                   const struct seen *seen, bool with_info, struct buffer *ret, struct imgc_error **reterr);
+                   const struct seen *seen, bool with_info, struct buffer *ret,
+                   struct imgc_error **reterr);
 
 /* "PLACE: what the error says". */
 int error_at_place(const char *place, struct imgc_error *error, int r, struct imgc_error **reterr);

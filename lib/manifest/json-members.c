@@ -45,8 +45,8 @@ int loader_fail(struct loader *loader, size_t offset, const char *member, const 
         }
         if (!buffer_string(&place))
                 return error_no_memory(loader->reterr);
-        return error_message(loader->reterr, IMGC_ERROR_SYNTAX, -EBADMSG, "parse", loader->file, "%s: %s",
-                             place.data, reason);
+        return error_message(loader->reterr, IMGC_ERROR_SYNTAX, -EBADMSG, "parse", loader->file,
+                             "%s: %s", place.data, reason);
 }
 
 void loader_set_place(struct loader *loader, const struct json *object)
@@ -71,7 +71,8 @@ static int get(struct loader *loader, const struct json *object, const char *nam
         return *ret ? 1 : 0;
 }
 
-static int get_bytes(struct loader *loader, const struct json *value, const char *member, const char **ret)
+static int get_bytes(struct loader *loader, const struct json *value, const char *member,
+                     const char **ret)
 {
         size_t size;
         int r = json_get_bytes(&loader->arena, value, ret, &size);
@@ -85,8 +86,8 @@ static int get_bytes(struct loader *loader, const struct json *value, const char
         return 0;
 }
 
-int loader_get_string(struct loader *loader, const struct json *object, const char *name, bool required,
-                      const char **ret)
+int loader_get_string(struct loader *loader, const struct json *object, const char *name,
+                      bool required, const char **ret)
 {
         const struct json *value;
         const char *bytes;
@@ -100,8 +101,8 @@ int loader_get_string(struct loader *loader, const struct json *object, const ch
         return r;
 }
 
-int loader_get_array(struct loader *loader, const struct json *object, const char *name, bool required,
-                     const struct json **ret)
+int loader_get_array(struct loader *loader, const struct json *object, const char *name,
+                     bool required, const struct json **ret)
 {
         const struct json *value;
         int r = get(loader, object, name, required, &value);
@@ -114,8 +115,8 @@ int loader_get_array(struct loader *loader, const struct json *object, const cha
         return 0;
 }
 
-int loader_get_strings(struct loader *loader, const struct json *object, const char *name, bool required,
-                       const char *const **ret)
+int loader_get_strings(struct loader *loader, const struct json *object, const char *name,
+                       bool required, const char *const **ret)
 {
         const struct json *array = NULL;
         const char **strings;
@@ -137,8 +138,8 @@ int loader_get_strings(struct loader *loader, const struct json *object, const c
         return 0;
 }
 
-int loader_get_flag(struct loader *loader, const struct json *object, const char *name, uint32_t flag,
-                    uint32_t *flags)
+int loader_get_flag(struct loader *loader, const struct json *object, const char *name,
+                    uint32_t flag, uint32_t *flags)
 {
         const struct json *value = json_get(object, name);
 
@@ -150,8 +151,8 @@ int loader_get_flag(struct loader *loader, const struct json *object, const char
         return 0;
 }
 
-int loader_get_integer(struct loader *loader, const struct json *object, const char *name, int64_t max,
-                       int64_t *ret)
+int loader_get_integer(struct loader *loader, const struct json *object, const char *name,
+                       int64_t max, int64_t *ret)
 {
         const struct json *value = json_get(object, name);
 
@@ -166,8 +167,9 @@ int loader_get_integer(struct loader *loader, const struct json *object, const c
 
 int loader_check_object(struct loader *loader, const struct json *value)
 {
-        return value->type == JSON_OBJECT ? 0 :
-                                            loader_fail(loader, value->offset, NULL, "expected an object");
+        return value->type == JSON_OBJECT ?
+                       0 :
+                       loader_fail(loader, value->offset, NULL, "expected an object");
 }
 
 int loader_check_members(struct loader *loader, const struct json *object, const char *allowed)
@@ -182,8 +184,8 @@ int loader_check_members(struct loader *loader, const struct json *object, const
                                 break;
                 }
                 if (!*word)
-                        return loader_fail(loader, member->name_offset, NULL, "unknown member \"%.64s\"",
-                                           member->name);
+                        return loader_fail(loader, member->name_offset, NULL,
+                                           "unknown member \"%.64s\"", member->name);
         }
         return 0;
 }

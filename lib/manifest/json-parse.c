@@ -29,8 +29,8 @@ static int fail_at(struct parser *parser, const char *at, const char *reason)
 
 static void skip_space(struct parser *parser)
 {
-        while (parser->p < parser->end &&
-               (*parser->p == ' ' || *parser->p == '\n' || *parser->p == '\r' || *parser->p == '\t'))
+        while (parser->p < parser->end && (*parser->p == ' ' || *parser->p == '\n' ||
+                                           *parser->p == '\r' || *parser->p == '\t'))
                 parser->p++;
 }
 
@@ -100,8 +100,8 @@ static int skip_escape(struct parser *parser)
 }
 
 /* The value of a string that stands from `start`, its quotes included, to the present place. */
-static int decode_string(struct parser *parser, const char *start, bool has_escapes, const char **ret,
-                         size_t *ret_size)
+static int decode_string(struct parser *parser, const char *start, bool has_escapes,
+                         const char **ret, size_t *ret_size)
 {
         const char *text = start + 1;
         json_object *value = NULL;
@@ -279,7 +279,8 @@ static int check_duplicates(struct parser *parser, const struct json *first)
         for (; first && first->next; first = first->next)
                 if (!compare_names(first, first->next))
                         return fail_at(parser,
-                                       parser->text + MAX(first->name_offset, first->next->name_offset),
+                                       parser->text +
+                                               MAX(first->name_offset, first->next->name_offset),
                                        "a member stands twice");
         return 0;
 }
@@ -294,7 +295,8 @@ static int read_container(struct parser *parser, struct json *container, char cl
                 return fail_at(parser, parser->p - 1, "nested too deeply");
         skip_space(parser);
         for (bool done = take(parser, closing); !done;) {
-                r = container->type == JSON_OBJECT ? read_member(parser, tail) : read_value(parser, tail);
+                r = container->type == JSON_OBJECT ? read_member(parser, tail) :
+                                                     read_value(parser, tail);
                 if (r < 0)
                         return r;
                 container->n++;
@@ -303,7 +305,8 @@ static int read_container(struct parser *parser, struct json *container, char cl
                 done = take(parser, closing);
                 if (!done && !take(parser, ','))
                         return fail_at(parser, parser->p,
-                                       closing == '}' ? "expected ',' or '}'" : "expected ',' or ']'");
+                                       closing == '}' ? "expected ',' or '}'" :
+                                                        "expected ',' or ']'");
         }
         parser->depth--;
         if (container->type != JSON_OBJECT)
@@ -320,7 +323,9 @@ static int read_word(struct parser *parser, struct json *value)
                 const char *word;
                 enum json_kind type;
                 bool boolean;
-        } words[] = {{"null", JSON_NULL, false}, {"true", JSON_BOOLEAN, true}, {"false", JSON_BOOLEAN, false}};
+        } words[] = {{"null", JSON_NULL, false},
+                     {"true", JSON_BOOLEAN, true},
+                     {"false", JSON_BOOLEAN, false}};
         size_t left = (size_t)(parser->end - parser->p);
 
         for (size_t i = 0; i < ELEMENTSOF(words); i++) {

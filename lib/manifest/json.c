@@ -120,7 +120,8 @@ static size_t base64_decode(const char *s, size_t size, char *ret)
         return n;
 }
 
-int json_get_bytes(struct arena *arena, const struct json *value, const char **ret, size_t *ret_size)
+int json_get_bytes(struct arena *arena, const struct json *value, const char **ret,
+                   size_t *ret_size)
 {
         const struct json *base64;
         char *bytes;
@@ -131,7 +132,8 @@ int json_get_bytes(struct arena *arena, const struct json *value, const char **r
                 return 0;
         }
         base64 = value->type == JSON_OBJECT && value->n == 1 ? json_get(value, "base64") : NULL;
-        if (!base64 || base64->type != JSON_STRING || !base64_is_canonical(base64->text, base64->size))
+        if (!base64 || base64->type != JSON_STRING ||
+            !base64_is_canonical(base64->text, base64->size))
                 return -EINVAL;
         bytes = arena_alloc(arena, base64->size / 4 * 3 + 1);
         if (!bytes)

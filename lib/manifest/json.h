@@ -83,4 +83,5 @@ void json_add_bytes(struct buffer *buffer, const char *bytes, size_t size);
 
 /* Reads what json_add_bytes() writes, and base64 of any other bytes. Returns 0, -EINVAL for
  * another value, or -ENOMEM. The bytes are ended by NUL. */
-int json_get_bytes(struct arena *arena, const struct json *value, const char **ret, size_t *ret_size);
+int json_get_bytes(struct arena *arena, const struct json *value, const char **ret,
+                   size_t *ret_size);

@@ -35,15 +35,15 @@ int key_of(struct imgc_context *context, const struct buffer *bytes, char ret[st
         return r;
 }
 
-int hmac_of(struct imgc_context *context, const void *secret, size_t secret_size, const struct buffer *line,
-            char ret[static KEY_HEX_SIZE])
+int hmac_of(struct imgc_context *context, const void *secret, size_t secret_size,
+            const struct buffer *line, char ret[static KEY_HEX_SIZE])
 {
         unsigned char digest[EVP_MAX_MD_SIZE];
         unsigned size;
 
         if (line->failed || secret_size > INT_MAX ||
-            !HMAC(context->sha256, secret, (int)secret_size, (const unsigned char *)line->data, line->size,
-                  digest, &size))
+            !HMAC(context->sha256, secret, (int)secret_size, (const unsigned char *)line->data,
+                  line->size, digest, &size))
                 return -ENOMEM;
         digest_format(digest, 32, ret);
         return 0;

@@ -15,5 +15,5 @@ void key_add_head(struct buffer *bytes, const char *head, const char *scope, con
 /* -ENOMEM */
 int key_of(struct imgc_context *context, const struct buffer *bytes, char ret[static KEY_HEX_SIZE]);
 
-int hmac_of(struct imgc_context *context, const void *secret, size_t secret_size, const struct buffer *line,
-            char ret[static KEY_HEX_SIZE]);
+int hmac_of(struct imgc_context *context, const void *secret, size_t secret_size,
+            const struct buffer *line, char ret[static KEY_HEX_SIZE]);

@@ -21,7 +21,9 @@ void line_add_head(struct buffer *out, const struct head_facts *head, bool with_
         buffer_printf(out, ",\"digest\":\"%s\",\"imagecache\":\"manifest\"",
                       imgc_digest_algorithm_get_name(head->digest));
         if (with_info)
-                buffer_printf(out, ",\"info\":{\"lines\":%" PRIu64 ",\"listings\":%s,\"max_append\":%" PRIu32 "}",
+                buffer_printf(out,
+                              ",\"info\":{\"lines\":%" PRIu64
+                              ",\"listings\":%s,\"max_append\":%" PRIu32 "}",
                               head->n_lines, head->listings ? "true" : "false", head->max_append);
         add_text(out, ",\"name\":", head->name);
         buffer_add_literal(out, ",\"version\":1}");
@@ -82,8 +84,9 @@ static void add_reads(struct buffer *out, const struct project_read *reads, uint
         buffer_add_literal(out, "],");
 }
 
-void line_add_stage(struct buffer *out, const struct project_stage *stage, const struct project_read *reads,
-                    const char *key, const char *previous, bool with_info)
+void line_add_stage(struct buffer *out, const struct project_stage *stage,
+                    const struct project_read *reads, const char *key, const char *previous,
+                    bool with_info)
 {
         bool root_alone = stage->n_results == 1 && !strcmp(stage->results[0], "root");
 
@@ -117,7 +120,8 @@ static void add_type(struct buffer *out, const struct project_input *input)
 }
 
 /* append, input, items, on_change, type, value */
-static void add_value(struct buffer *out, const struct project_input *input, const struct input_facts *facts)
+static void add_value(struct buffer *out, const struct project_input *input,
+                      const struct input_facts *facts)
 {
         bool is_list = input->type == IMGC_INPUT_LIST || input->type == IMGC_INPUT_SET;
 
@@ -143,8 +147,8 @@ static void add_tree_info(struct buffer *out, const struct project_input *input,
 {
         const uint64_t max = JSON_INTEGER_MAX;
 
-        buffer_printf(out, "\"info\":{\"bytes\":%" PRIu64 ",\"entries\":%" PRIu64, MIN(facts->n_bytes, max),
-                      facts->n_entries);
+        buffer_printf(out, "\"info\":{\"bytes\":%" PRIu64 ",\"entries\":%" PRIu64,
+                      MIN(facts->n_bytes, max), facts->n_entries);
         if (input->label)
                 add_text(out, ",\"label\":", input->label);
         buffer_add_literal(out, "},");
@@ -152,8 +156,8 @@ static void add_tree_info(struct buffer *out, const struct project_input *input,
 
 /* absent, digest, exclude, fields, gid, ignore_root, info, input, kind, on_change,
  * one_filesystem, paths, target, type, uid */
-static void add_tree(struct buffer *out, const struct project_input *input, const struct input_facts *facts,
-                     bool with_info)
+static void add_tree(struct buffer *out, const struct project_input *input,
+                     const struct input_facts *facts, bool with_info)
 {
         char fields[FIELDS_WORD_MAX];
 
@@ -192,8 +196,8 @@ static void add_tree(struct buffer *out, const struct project_input *input, cons
 }
 
 /* by, info, input, key, on_change, results, type */
-static void add_link(struct buffer *out, const struct project_input *input, const struct input_facts *facts,
-                     bool with_info)
+static void add_link(struct buffer *out, const struct project_input *input,
+                     const struct input_facts *facts, bool with_info)
 {
         bool by_output = input->by == IMGC_BY_OUTPUT;
 
@@ -216,8 +220,8 @@ static void add_link(struct buffer *out, const struct project_input *input, cons
 }
 
 /* hmac, info, input, on_change, secret, type. The sizes of a tree would tell something of it. */
-static void add_secret(struct buffer *out, const struct project_input *input, const struct input_facts *facts,
-                       bool with_info)
+static void add_secret(struct buffer *out, const struct project_input *input,
+                       const struct input_facts *facts, bool with_info)
 {
         buffer_printf(out, "{\"hmac\":\"%s\"", facts->hmac);
         if (with_info && input->label) {
@@ -231,8 +235,8 @@ static void add_secret(struct buffer *out, const struct project_input *input, co
         buffer_add_char(out, '}');
 }
 
-void line_add_input(struct buffer *out, const struct project_input *input, const struct input_facts *facts,
-                    bool with_info)
+void line_add_input(struct buffer *out, const struct project_input *input,
+                    const struct input_facts *facts, bool with_info)
 {
         if (facts->hmac)
                 add_secret(out, input, facts, with_info);

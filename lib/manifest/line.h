@@ -21,7 +21,7 @@ struct head_facts {
 
 /* What is known of an input besides its declaration. */
 struct input_facts {
-        const char *value; /* values: JSON */
+        const char *value;  /* values: JSON */
         const char *digest; /* trees: NULL where absent */
         fields_t fields;
         uint64_t n_bytes, n_entries;
@@ -34,7 +34,8 @@ struct input_facts {
 void line_add_head(struct buffer *out, const struct head_facts *head, bool with_info);
 void line_add_image(struct buffer *out, const struct project_image *image);
 /* previous: results as JSON where the stage before counts by output. */
-void line_add_stage(struct buffer *out, const struct project_stage *stage, const struct project_read *reads,
-                    const char *key, const char *previous, bool with_info);
-void line_add_input(struct buffer *out, const struct project_input *input, const struct input_facts *facts,
+void line_add_stage(struct buffer *out, const struct project_stage *stage,
+                    const struct project_read *reads, const char *key, const char *previous,
                     bool with_info);
+void line_add_input(struct buffer *out, const struct project_input *input,
+                    const struct input_facts *facts, bool with_info);

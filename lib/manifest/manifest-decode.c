@@ -72,7 +72,8 @@ static const char *get_bytes(struct decoder *decoder, const struct json *object,
 }
 
 /* NULL where the member is missing. */
-static const char *const *find_strings(struct decoder *decoder, const struct json *object, const char *name)
+static const char *const *find_strings(struct decoder *decoder, const struct json *object,
+                                       const char *name)
 {
         const struct json *array = get(decoder, object, name, JSON_ARRAY, false);
         const char **strings;
@@ -160,19 +161,20 @@ static const char *get_hex(struct decoder *decoder, const struct json *object, c
 }
 
 /* {"NAME":"<digest>"|null,…} */
-static const char *get_results(struct decoder *decoder, const struct json *object, const char *member,
-                               enum imgc_digest_algorithm digest)
+static const char *get_results(struct decoder *decoder, const struct json *object,
+                               const char *member, enum imgc_digest_algorithm digest)
 {
         const struct json *results = get(decoder, object, member, JSON_OBJECT, true);
 
-        for (const struct json *result = results ? results->first : NULL; result; result = result->next) {
+        for (const struct json *result = results ? results->first : NULL; result;
+             result = result->next) {
                 const char *reason = name_check(result->name, "/");
 
                 if (reason)
                         fault(decoder, reason, member);
-                if (result->type != JSON_NULL &&
-                    (result->type != JSON_STRING || !is_hex(result->text, digest_bytes(digest) * 2) ||
-                     result->size != digest_bytes(digest) * 2))
+                if (result->type != JSON_NULL && (result->type != JSON_STRING ||
+                                                  !is_hex(result->text, digest_bytes(digest) * 2) ||
+                                                  result->size != digest_bytes(digest) * 2))
                         fault(decoder, "value that is no digest", member);
         }
         return text_of(decoder, results);
@@ -224,8 +226,8 @@ void decode_image(struct decoder *decoder, const struct json *line, struct proje
         }
 }
 
-static void decode_reads(struct decoder *decoder, const struct json *line, struct project_stage *stage,
-                         struct project_read **ret)
+static void decode_reads(struct decoder *decoder, const struct json *line,
+                         struct project_stage *stage, struct project_read **ret)
 {
         const struct json *array = get(decoder, line, "reads", JSON_ARRAY, false);
         uint32_t n = 0;
@@ -245,7 +247,8 @@ static void decode_reads(struct decoder *decoder, const struct json *line, struc
                 (*ret)[n++] = (struct project_read){
                         .label = get_bytes(decoder, item, "root"),
                         .exclude = find_strings(decoder, item, "exclude"),
-                        .method = json_get(item, "method") ? get_name(decoder, item, "method", "") : NULL,
+                        .method = json_get(item, "method") ? get_name(decoder, item, "method", "") :
+                                                             NULL,
                 };
                 if ((*ret)[n - 1].method && !strcmp((*ret)[n - 1].method, "declared"))
                         fault(decoder, "default that should be left out", "method");
@@ -261,8 +264,9 @@ static void decode_stage_info(struct decoder *decoder, const struct json *info,
         const struct json *snapshot = info ? json_get(info, "snapshot") : NULL;
 
         facts->key = get_hex(decoder, info, "key", 32);
-        facts->previous =
-                stage->previous == IMGC_BY_OUTPUT ? get_results(decoder, info, "previous", digest) : NULL;
+        facts->previous = stage->previous == IMGC_BY_OUTPUT ?
+                                  get_results(decoder, info, "previous", digest) :
+                                  NULL;
         stage->max_age_seconds = MAX_AGE_UNLIMITED;
         if (!age || age->type != JSON_NULL)
                 stage->max_age_seconds = get_integer(decoder, info, "max_age_seconds");
@@ -276,8 +280,9 @@ static void decode_stage_info(struct decoder *decoder, const struct json *info,
                 fault(decoder, "unknown value", "snapshot");
 }
 
-void decode_stage(struct decoder *decoder, const struct json *line, enum imgc_digest_algorithm digest,
-                  struct project_stage *ret, struct project_read **ret_reads, struct stage_facts *ret_facts)
+void decode_stage(struct decoder *decoder, const struct json *line,
+                  enum imgc_digest_algorithm digest, struct project_stage *ret,
+                  struct project_read **ret_reads, struct stage_facts *ret_facts)
 {
         static const char *const root_alone[] = {"root", NULL};
         const char *const *results = find_strings(decoder, line, "results");
@@ -299,13 +304,14 @@ void decode_stage(struct decoder *decoder, const struct json *line, enum imgc_di
                                 fault(decoder, "a name twice", "results");
         }
         decode_reads(decoder, line, ret, ret_reads);
-        decode_stage_info(decoder, get(decoder, line, "info", JSON_OBJECT, true), digest, ret, ret_facts);
+        decode_stage_info(decoder, get(decoder, line, "info", JSON_OBJECT, true), digest, ret,
+                          ret_facts);
 }
 
 /* ------------------------------------------------------------------------------ inputs */
 
-static void decode_value(struct decoder *decoder, const struct json *line, struct project_input *input,
-                         struct input_facts *facts)
+static void decode_value(struct decoder *decoder, const struct json *line,
+                         struct project_input *input, struct input_facts *facts)
 {
         bool is_list = input->type == IMGC_INPUT_LIST || input->type == IMGC_INPUT_SET;
         const struct json *value = json_get(line, is_list ? "items" : "value");
@@ -325,14 +331,16 @@ static void decode_value(struct decoder *decoder, const struct json *line, struc
                         json_add_strings(&text, items);
                 else if (items && json_add_set(&text, items) < 0)
                         decoder->no_memory = true;
-        } else if (input->type == IMGC_INPUT_OPTION || (input->type == IMGC_INPUT_ENV && value->type == JSON_NULL)) {
+        } else if (input->type == IMGC_INPUT_OPTION ||
+                   (input->type == IMGC_INPUT_ENV && value->type == JSON_NULL)) {
                 json_add(&text, value);
         } else {
                 const char *bytes = bytes_of(decoder, value, "value");
 
                 json_add_bytes(&text, bytes, strlen(bytes));
         }
-        facts->value = buffer_string(&text) ? arena_copy(decoder->arena, text.data, text.size + 1) : NULL;
+        facts->value = buffer_string(&text) ? arena_copy(decoder->arena, text.data, text.size + 1) :
+                                              NULL;
         if (!facts->value) {
                 decoder->no_memory = true;
                 facts->value = "";
@@ -350,7 +358,8 @@ static void decode_fields(struct decoder *decoder, const struct json *line, fiel
         }
 }
 
-static void decode_kind(struct decoder *decoder, const struct json *line, struct project_input *input)
+static void decode_kind(struct decoder *decoder, const struct json *line,
+                        struct project_input *input)
 {
         int r;
 
@@ -358,12 +367,14 @@ static void decode_kind(struct decoder *decoder, const struct json *line, struct
                 return;
         r = tree_kind_from_word(get_string(decoder, line, "kind"));
         if (r < 0 || input->type != IMGC_INPUT_TREE)
-                fault(decoder, r < 0 ? "unknown value" : "a member that this type cannot have", "kind");
+                fault(decoder, r < 0 ? "unknown value" : "a member that this type cannot have",
+                      "kind");
         input->kind = r < 0 ? IMGC_TREE_KIND_AUTO : (enum imgc_tree_kind)r;
 }
 
-static void decode_tree(struct decoder *decoder, const struct json *line, enum imgc_digest_algorithm digest,
-                        struct project_input *input, struct input_facts *facts)
+static void decode_tree(struct decoder *decoder, const struct json *line,
+                        enum imgc_digest_algorithm digest, struct project_input *input,
+                        struct input_facts *facts)
 {
         const struct json *info = get(decoder, line, "info", JSON_OBJECT, true);
         bool is_tree = input->type == IMGC_INPUT_TREE, by_pattern = input->type == IMGC_INPUT_FILES;
@@ -383,17 +394,21 @@ static void decode_tree(struct decoder *decoder, const struct json *line, enum i
         facts->n_entries = get_integer(decoder, info, "entries");
         input->label = by_pattern ? NULL : get_bytes(decoder, info, "label");
         if (!input->patterns != !by_pattern)
-                fault(decoder, by_pattern ? "missing member" : "a member that this type cannot have", "paths");
+                fault(decoder,
+                      by_pattern ? "missing member" : "a member that this type cannot have",
+                      "paths");
         if (input->exclude && (!*input->exclude || input->type == IMGC_INPUT_FILE))
                 fault(decoder, "a member that does not belong here", "exclude");
         if (input->flags & (IMGC_INPUT_ONE_FILESYSTEM | IMGC_INPUT_IGNORE_ROOT) && !is_tree)
-                fault(decoder, "a member that this type cannot have", "one_filesystem or ignore_root");
+                fault(decoder, "a member that this type cannot have",
+                      "one_filesystem or ignore_root");
         if (!facts->digest && (facts->n_bytes || facts->n_entries))
                 fault(decoder, "something absent has entries", "info");
 }
 
-static void decode_link(struct decoder *decoder, const struct json *line, enum imgc_digest_algorithm digest,
-                        struct project_input *input, struct input_facts *facts)
+static void decode_link(struct decoder *decoder, const struct json *line,
+                        enum imgc_digest_algorithm digest, struct project_input *input,
+                        struct input_facts *facts)
 {
         const struct json *info = get(decoder, line, "info", JSON_OBJECT, true);
 
@@ -408,8 +423,8 @@ static void decode_link(struct decoder *decoder, const struct json *line, enum i
         facts->link_stage = get_name(decoder, info, "stage", "");
 }
 
-static void decode_secret(struct decoder *decoder, const struct json *line, struct project_input *input,
-                          struct input_facts *facts)
+static void decode_secret(struct decoder *decoder, const struct json *line,
+                          struct project_input *input, struct input_facts *facts)
 {
         input->flags |= IMGC_INPUT_SECRET;
         facts->hmac = get_hex(decoder, line, "hmac", 32);
@@ -420,8 +435,9 @@ static void decode_secret(struct decoder *decoder, const struct json *line, stru
                         get_bytes(decoder, get(decoder, line, "info", JSON_OBJECT, true), "label");
 }
 
-void decode_input(struct decoder *decoder, const struct json *line, enum imgc_digest_algorithm digest,
-                  struct project_input *ret, struct input_facts *ret_facts)
+void decode_input(struct decoder *decoder, const struct json *line,
+                  enum imgc_digest_algorithm digest, struct project_input *ret,
+                  struct input_facts *ret_facts)
 {
         int type = input_type_from_word(get_string(decoder, line, "type"));
         int on_change = IMGC_ON_CHANGE_REBUILD;

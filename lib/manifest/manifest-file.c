@@ -18,8 +18,8 @@
  */
 #define MAP_BYTES ((size_t)8 << 20)
 
-IMGC_EXPORT int imgc_manifest_parse(struct imgc_context *context, const void *data, size_t data_bytes,
-                                    const char *name, struct imgc_manifest **ret,
+IMGC_EXPORT int imgc_manifest_parse(struct imgc_context *context, const void *data,
+                                    size_t data_bytes, const char *name, struct imgc_manifest **ret,
                                     struct imgc_error **reterr)
 {
         _cleanup_buffer_ struct buffer copy = {0};
@@ -28,16 +28,16 @@ IMGC_EXPORT int imgc_manifest_parse(struct imgc_context *context, const void *da
         buffer_add(&copy, data, data_bytes);
         if (!buffer_string(&copy))
                 return error_no_memory(reterr);
-        r = manifest_of_bytes(context, copy.data, data_bytes, false, name ? name : "manifest", false, ret,
-                              reterr);
+        r = manifest_of_bytes(context, copy.data, data_bytes, false, name ? name : "manifest",
+                              false, ret, reterr);
         if (r >= 0)
                 copy = (struct buffer){0};
         return r;
 }
 
 /* Up to its end, whatever its size is said to be: it may be a pipe. */
-static int read_file(struct imgc_context *context, int fd, const char *path, struct imgc_manifest **ret,
-                     struct imgc_error **reterr)
+static int read_file(struct imgc_context *context, int fd, const char *path,
+                     struct imgc_manifest **ret, struct imgc_error **reterr)
 {
         _cleanup_buffer_ struct buffer bytes = {0};
         ssize_t n;
@@ -50,7 +50,8 @@ static int read_file(struct imgc_context *context, int fd, const char *path, str
                 if (n > 0)
                         bytes.size += (size_t)n;
                 if (bytes.size > LIMIT_LISTING_BYTES)
-                        return error_reason(reterr, IMGC_ERROR_LIMIT, -EFBIG, "read", path, "it is too large");
+                        return error_reason(reterr, IMGC_ERROR_LIMIT, -EFBIG, "read", path,
+                                            "it is too large");
         } while (n > 0);
         if (n < 0)
                 return error_errno(reterr, (int)n, "read", path);
@@ -89,7 +90,8 @@ IMGC_EXPORT int imgc_manifest_load_at(struct imgc_context *context, int dirfd, c
         if (r < 0)
                 return error_errno(reterr, r, "read", path);
         if (S_ISREG(st.st_mode) && (uint64_t)st.st_size > LIMIT_LISTING_BYTES)
-                return error_reason(reterr, IMGC_ERROR_LIMIT, -EFBIG, "read", path, "it is too large");
+                return error_reason(reterr, IMGC_ERROR_LIMIT, -EFBIG, "read", path,
+                                    "it is too large");
         if (S_ISREG(st.st_mode) && (uint64_t)st.st_size >= MAP_BYTES)
                 return map_file(context, fd, (size_t)st.st_size, path, ret, reterr);
         return read_file(context, fd, path, ret, reterr);
@@ -154,7 +156,8 @@ static int replace_file(int directory, const char *base, const char *data, size_
  * pipe. */
 static int write_through(int directory, const char *base, const char *data, size_t size)
 {
-        _cleanup_close_ int fd = imgc_io_createat(directory, base, O_WRONLY | O_TRUNC | O_NOCTTY, 0666);
+        _cleanup_close_ int fd =
+                imgc_io_createat(directory, base, O_WRONLY | O_TRUNC | O_NOCTTY, 0666);
         int r;
 
         if (fd < 0)
@@ -176,8 +179,8 @@ static int write_file(int directory, const char *base, const char *data, size_t 
         return r < 0 ? r : write_through(directory, base, data, size);
 }
 
-IMGC_EXPORT int imgc_manifest_save_at(const struct imgc_manifest *manifest, int dirfd, const char *path,
-                                      struct imgc_error **reterr)
+IMGC_EXPORT int imgc_manifest_save_at(const struct imgc_manifest *manifest, int dirfd,
+                                      const char *path, struct imgc_error **reterr)
 {
         _cleanup_close_ int directory = -1;
         _cleanup_buffer_ struct buffer parent = {0};
@@ -191,7 +194,8 @@ IMGC_EXPORT int imgc_manifest_save_at(const struct imgc_manifest *manifest, int 
         if (!buffer_string(&parent))
                 return error_no_memory(reterr);
         directory = imgc_io_openat(dirfd, parent.data, O_RDONLY | O_DIRECTORY);
-        r = directory < 0 ? directory :
-                            write_file(directory, slash ? slash + 1 : path, manifest->data, manifest->size);
+        r = directory < 0 ?
+                    directory :
+                    write_file(directory, slash ? slash + 1 : path, manifest->data, manifest->size);
         return r < 0 ? error_errno(reterr, r, "write", path) : 0;
 }

@@ -29,8 +29,8 @@ struct manifest_input {
 struct manifest_stage {
         const char *name;
         const char *key;
-        struct span line; /* its JSON */
-        struct span text; /* line, inputs and listings, with line feeds */
+        struct span line;              /* its JSON */
+        struct span text;              /* line, inputs and listings, with line feeds */
         uint64_t line_number, n_lines; /* of the first, from 1; in `text` */
         uint32_t first_input, n_inputs;
 };
@@ -53,8 +53,8 @@ struct imgc_manifest {
         enum imgc_digest_algorithm digest;
         bool listings;
         uint32_t max_append;
-        struct span line;  /* the first line's JSON */
-        const char *head;  /* the same without `info` */
+        struct span line; /* the first line's JSON */
+        const char *head; /* the same without `info` */
         struct manifest_image *images;
         struct manifest_stage *stages;
         struct manifest_input *inputs;
@@ -70,6 +70,7 @@ int manifest_of_bytes(struct imgc_context *context, const char *data, size_t siz
 /* UINT32_MAX where there is none. */
 uint32_t manifest_find_image(const struct imgc_manifest *manifest, const char *name);
 /* The stage's number in manifest->stages. */
-uint32_t manifest_find_stage(const struct imgc_manifest *manifest, uint32_t image, const char *name);
+uint32_t manifest_find_stage(const struct imgc_manifest *manifest, uint32_t image,
+                             const char *name);
 
 DEFINE_CLEANUP(struct imgc_manifest *, imgc_manifest_unref)

@@ -57,8 +57,8 @@ _printf_(2, 3) static int fail(struct reader *reader, const char *format, ...)
         vsnprintf(reason, sizeof(reason), format, ap);
         va_end(ap);
         return error_message(reader->reterr, IMGC_ERROR_SYNTAX, -EBADMSG, "parse", reader->name,
-                             "%s:%llu: %s", reader->name, (unsigned long long)MAX(reader->line, UINT64_C(1)),
-                             reason);
+                             "%s:%llu: %s", reader->name,
+                             (unsigned long long)MAX(reader->line, UINT64_C(1)), reason);
 }
 
 /* A copy that lives as long as the manifest. */
@@ -112,7 +112,8 @@ static int check_line(struct reader *reader, const struct decoder *decoder, stru
                 return 0;
         while (column < n && at[column] == reader->spelled.data[column])
                 column++;
-        return fail(reader, "not spelt as it must be, or an unknown member (column %zu)", column + 1);
+        return fail(reader, "not spelt as it must be, or an unknown member (column %zu)",
+                    column + 1);
 }
 
 static int check_decoder(struct reader *reader, const struct decoder *decoder)
@@ -211,7 +212,8 @@ static int end_image(struct reader *reader)
 {
         const struct manifest_image *image = last_image(reader);
 
-        return image && !image->n_stages ? fail(reader, "image \"%s\" has no stage", image->name) : 0;
+        return image && !image->n_stages ? fail(reader, "image \"%s\" has no stage", image->name) :
+                                           0;
 }
 
 static int read_image(struct reader *reader, struct span line, const struct json *json)
@@ -274,10 +276,13 @@ static int check_digest(struct reader *reader, struct span listing, const char *
         if (hasher_digest(reader->hasher, listing.data, listing.size, computed) < 0)
                 return error_no_memory(reader->reterr);
         digest_format(computed, digest_bytes(algorithm), hex);
-        return strcmp(hex, digest) ? fail(reader, "the digest of the tree is not that of its listing") : 0;
+        return strcmp(hex, digest) ?
+                       fail(reader, "the digest of the tree is not that of its listing") :
+                       0;
 }
 
-static int read_listing(struct reader *reader, const struct input_facts *facts, struct manifest_input *input)
+static int read_listing(struct reader *reader, const struct input_facts *facts,
+                        struct manifest_input *input)
 {
         uint64_t tree_line = reader->line, n_entries, n_bytes;
         struct listing_summary summary = {0};
@@ -294,14 +299,16 @@ static int read_listing(struct reader *reader, const struct input_facts *facts, 
                 listing_read_header(listing.data, listing.size, &input->listing);
                 return 0;
         }
-        r = listing_read(reader->context, listing.data, listing.size, reader->name, tree_line + 1, &input->listing, &summary,
-                         reader->reterr);
+        r = listing_read(reader->context, listing.data, listing.size, reader->name, tree_line + 1,
+                         &input->listing, &summary, reader->reterr);
         if (r < 0)
                 return r;
         reader->line = tree_line;
-        if (input->listing.algorithm != reader->manifest->digest || input->listing.fields != facts->fields)
+        if (input->listing.algorithm != reader->manifest->digest ||
+            input->listing.fields != facts->fields)
                 return fail(reader, "the listing has another digest or other fields than its tree");
-        if (n_entries != facts->n_entries || MIN(summary.n_bytes, (uint64_t)JSON_INTEGER_MAX) != n_bytes)
+        if (n_entries != facts->n_entries ||
+            MIN(summary.n_bytes, (uint64_t)JSON_INTEGER_MAX) != n_bytes)
                 return fail(reader, "the listing has not as many entries or bytes as its tree");
         r = check_digest(reader, listing, facts->digest);
         reader->line = tree_line + summary.n_entries + 1;
@@ -310,7 +317,8 @@ static int read_listing(struct reader *reader, const struct input_facts *facts, 
 
 /* ------------------------------------------------------------------------------ inputs */
 
-static int check_link(struct reader *reader, const struct project_input *input, const struct input_facts *facts)
+static int check_link(struct reader *reader, const struct project_input *input,
+                      const struct input_facts *facts)
 {
         const struct manifest_stage *stages = ARRAY(reader, stage);
 
@@ -321,8 +329,10 @@ static int check_link(struct reader *reader, const struct project_input *input, 
                         continue;
                 for (uint32_t s = image->first_stage; s < image->first_stage + image->n_stages; s++)
                         if (!strcmp(stages[s].name, facts->link_stage))
-                                return input->by == IMGC_BY_KEY && strcmp(stages[s].key, facts->link) != 0 ?
-                                               fail(reader, "the key is not that of the stage it links to") :
+                                return input->by == IMGC_BY_KEY &&
+                                                       strcmp(stages[s].key, facts->link) != 0 ?
+                                               fail(reader,
+                                                    "the key is not that of the stage it links to") :
                                                0;
         }
         return fail(reader, "a link to a stage that does not stand before");
@@ -370,8 +380,8 @@ static int read_input(struct reader *reader, struct span line, const struct json
         input.on_change = decoded.on_change;
         input.flags = decoded.flags & (IMGC_INPUT_SECRET | IMGC_INPUT_APPEND);
         input.digest = facts.digest ? keep(reader, facts.digest) : NULL;
-        input.absent = decoded.type >= IMGC_INPUT_TREE && decoded.type <= IMGC_INPUT_FILES && !facts.hmac &&
-                       !facts.digest;
+        input.absent = decoded.type >= IMGC_INPUT_TREE && decoded.type <= IMGC_INPUT_FILES &&
+                       !facts.hmac && !facts.digest;
         if (!input.name || (facts.digest && !input.digest))
                 return error_no_memory(reader->reterr);
         if (input.digest && reader->manifest->listings)
@@ -417,7 +427,9 @@ static int read_head(struct reader *reader)
         manifest->listings = head.listings;
         manifest->max_append = head.max_append;
         reader->n_lines = head.n_lines;
-        return manifest->name && manifest->builder && manifest->head ? 0 : error_no_memory(reader->reterr);
+        return manifest->name && manifest->builder && manifest->head ?
+                       0 :
+                       error_no_memory(reader->reterr);
 }
 
 static int read_next(struct reader *reader)
@@ -452,8 +464,8 @@ static int read_all(struct reader *reader)
 
         while (r >= 0 && reader->offset < reader->manifest->size) {
                 if (context_is_cancelled(reader->context))
-                        return error_reason(reader->reterr, IMGC_ERROR_CANCELLED, -ECANCELED, "read",
-                                            reader->name, "cancelled");
+                        return error_reason(reader->reterr, IMGC_ERROR_CANCELLED, -ECANCELED,
+                                            "read", reader->name, "cancelled");
                 r = read_next(reader);
         }
         if (r >= 0)
@@ -462,7 +474,8 @@ static int read_all(struct reader *reader)
                 r = end_image(reader);
         if (r >= 0 && reader->line - 1 != reader->n_lines)
                 r = fail(reader, "%llu lines follow the first one, which says %llu",
-                         (unsigned long long)(reader->line - 1), (unsigned long long)reader->n_lines);
+                         (unsigned long long)(reader->line - 1),
+                         (unsigned long long)reader->n_lines);
         return r;
 }
 
@@ -482,7 +495,8 @@ int manifest_of_bytes(struct imgc_context *context, const char *data, size_t siz
                       const char *name, bool is_ours, struct imgc_manifest **ret,
                       struct imgc_error **reterr)
 {
-        struct reader reader = {.context = context, .name = name, .is_ours = is_ours, .reterr = reterr};
+        struct reader reader = {
+                .context = context, .name = name, .is_ours = is_ours, .reterr = reterr};
         struct imgc_manifest *manifest = imgc_io_calloc(1, sizeof(*manifest));
         int r;
 

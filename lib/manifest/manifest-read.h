@@ -25,7 +25,9 @@ struct stage_facts {
 void decode_head(struct decoder *decoder, const struct json *line, struct head_facts *ret);
 void decode_image(struct decoder *decoder, const struct json *line, struct project_image *ret);
 /* digest: the manifest's, for results. */
-void decode_stage(struct decoder *decoder, const struct json *line, enum imgc_digest_algorithm digest,
-                  struct project_stage *ret, struct project_read **ret_reads, struct stage_facts *ret_facts);
-void decode_input(struct decoder *decoder, const struct json *line, enum imgc_digest_algorithm digest,
-                  struct project_input *ret, struct input_facts *ret_facts);
+void decode_stage(struct decoder *decoder, const struct json *line,
+                  enum imgc_digest_algorithm digest, struct project_stage *ret,
+                  struct project_read **ret_reads, struct stage_facts *ret_facts);
+void decode_input(struct decoder *decoder, const struct json *line,
+                  enum imgc_digest_algorithm digest, struct project_input *ret,
+                  struct input_facts *ret_facts);

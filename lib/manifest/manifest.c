@@ -34,7 +34,8 @@ IMGC_EXPORT struct imgc_manifest *imgc_manifest_ref(struct imgc_manifest *manife
 
 IMGC_EXPORT struct imgc_manifest *imgc_manifest_unref(struct imgc_manifest *manifest)
 {
-        if (!manifest || atomic_fetch_sub_explicit(&manifest->references, 1, memory_order_acq_rel) != 1)
+        if (!manifest ||
+            atomic_fetch_sub_explicit(&manifest->references, 1, memory_order_acq_rel) != 1)
                 return NULL;
         if (manifest->is_mapped)
                 imgc_io_munmap(manifest->data, manifest->size);
@@ -48,7 +49,8 @@ IMGC_EXPORT struct imgc_manifest *imgc_manifest_unref(struct imgc_manifest *mani
         return NULL;
 }
 
-IMGC_EXPORT const char *imgc_manifest_get_data(const struct imgc_manifest *manifest, size_t *ret_bytes)
+IMGC_EXPORT const char *imgc_manifest_get_data(const struct imgc_manifest *manifest,
+                                               size_t *ret_bytes)
 {
         *ret_bytes = manifest->size;
         return manifest->data;
@@ -64,8 +66,8 @@ IMGC_EXPORT const char *imgc_manifest_get_builder(const struct imgc_manifest *ma
         return manifest->builder;
 }
 
-IMGC_EXPORT enum imgc_digest_algorithm
-imgc_manifest_get_digest_algorithm(const struct imgc_manifest *manifest)
+IMGC_EXPORT enum imgc_digest_algorithm imgc_manifest_get_digest_algorithm(
+        const struct imgc_manifest *manifest)
 {
         return manifest->digest;
 }
@@ -80,17 +82,20 @@ IMGC_EXPORT uint32_t imgc_manifest_get_n_images(const struct imgc_manifest *mani
         return manifest->n_images;
 }
 
-IMGC_EXPORT const char *imgc_manifest_get_image(const struct imgc_manifest *manifest, uint32_t image)
+IMGC_EXPORT const char *imgc_manifest_get_image(const struct imgc_manifest *manifest,
+                                                uint32_t image)
 {
         return image < manifest->n_images ? manifest->images[image].name : NULL;
 }
 
-IMGC_EXPORT const char *imgc_manifest_get_scope(const struct imgc_manifest *manifest, uint32_t image)
+IMGC_EXPORT const char *imgc_manifest_get_scope(const struct imgc_manifest *manifest,
+                                                uint32_t image)
 {
         return image < manifest->n_images ? manifest->images[image].scope : NULL;
 }
 
-IMGC_EXPORT uint32_t imgc_manifest_get_n_stages(const struct imgc_manifest *manifest, uint32_t image)
+IMGC_EXPORT uint32_t imgc_manifest_get_n_stages(const struct imgc_manifest *manifest,
+                                                uint32_t image)
 {
         return image < manifest->n_images ? manifest->images[image].n_stages : 0;
 }
@@ -103,8 +108,8 @@ static const struct manifest_stage *get_stage(const struct imgc_manifest *manife
                        NULL;
 }
 
-IMGC_EXPORT const char *imgc_manifest_get_stage(const struct imgc_manifest *manifest, uint32_t image,
-                                                uint32_t stage)
+IMGC_EXPORT const char *imgc_manifest_get_stage(const struct imgc_manifest *manifest,
+                                                uint32_t image, uint32_t stage)
 {
         const struct manifest_stage *found = get_stage(manifest, image, stage);
 
@@ -119,8 +124,8 @@ IMGC_EXPORT const char *imgc_manifest_get_key(const struct imgc_manifest *manife
         return found ? found->key : NULL;
 }
 
-IMGC_EXPORT const char *imgc_manifest_find_key(const struct imgc_manifest *manifest, const char *image,
-                                               const char *stage)
+IMGC_EXPORT const char *imgc_manifest_find_key(const struct imgc_manifest *manifest,
+                                               const char *image, const char *stage)
 {
         uint32_t i = manifest_find_image(manifest, image);
         uint32_t s = i == UINT32_MAX ? UINT32_MAX : manifest_find_stage(manifest, i, stage);
@@ -128,16 +133,17 @@ IMGC_EXPORT const char *imgc_manifest_find_key(const struct imgc_manifest *manif
         return s == UINT32_MAX ? NULL : manifest->stages[s].key;
 }
 
-IMGC_EXPORT uint32_t imgc_manifest_get_n_inputs(const struct imgc_manifest *manifest, uint32_t image,
-                                                uint32_t stage)
+IMGC_EXPORT uint32_t imgc_manifest_get_n_inputs(const struct imgc_manifest *manifest,
+                                                uint32_t image, uint32_t stage)
 {
         const struct manifest_stage *found = get_stage(manifest, image, stage);
 
         return found ? found->n_inputs : 0;
 }
 
-IMGC_EXPORT int imgc_manifest_get_input(const struct imgc_manifest *manifest, uint32_t image, uint32_t stage,
-                                        uint32_t input, struct imgc_manifest_input *ret)
+IMGC_EXPORT int imgc_manifest_get_input(const struct imgc_manifest *manifest, uint32_t image,
+                                        uint32_t stage, uint32_t input,
+                                        struct imgc_manifest_input *ret)
 {
         const struct manifest_input *found;
         struct imgc_manifest_input all = {0};

@@ -51,7 +51,8 @@ int path_read(struct imgc_context *context, const struct imgc_project *project,
         fields_word(input->fields, fields);
         options.digest = project->digest;
         options.kind = input->type == IMGC_INPUT_FILE ? IMGC_TREE_KIND_FILE : input->kind;
-        options.flags = flags | (input->flags & IMGC_INPUT_ONE_FILESYSTEM ? IMGC_TREE_ONE_FILESYSTEM : 0) |
+        options.flags = flags |
+                        (input->flags & IMGC_INPUT_ONE_FILESYSTEM ? IMGC_TREE_ONE_FILESYSTEM : 0) |
                         (input->flags & IMGC_INPUT_IGNORE_ROOT ? IMGC_TREE_IGNORE_ROOT : 0);
         options.uid = input->uid;
         options.gid = input->gid;
@@ -64,11 +65,12 @@ int path_read(struct imgc_context *context, const struct imgc_project *project,
                 int absent = check_is_absent(project->dirfd, input->path);
 
                 if (absent == -ENOENT)
-                        return error_reason(reterr, IMGC_ERROR_IO, -ELOOP, "open", input->path,
-                                            "a link leads nowhere, or the directory of the project is gone");
+                        return error_reason(
+                                reterr, IMGC_ERROR_IO, -ELOOP, "open", input->path,
+                                "a link leads nowhere, or the directory of the project is gone");
                 if (absent == -ESTALE)
-                        return error_reason(reterr, IMGC_ERROR_TREE_CHANGED, -ESTALE, "open", input->path,
-                                            "it came into being while it was opened");
+                        return error_reason(reterr, IMGC_ERROR_TREE_CHANGED, -ESTALE, "open",
+                                            input->path, "it came into being while it was opened");
                 if (absent < 0)
                         return error_errno(reterr, absent, "open", input->path);
                 if (input->flags & IMGC_INPUT_OPTIONAL) {

@@ -36,8 +36,9 @@ void pattern_unquote(struct span component, struct buffer *ret)
 
 bool pattern_matches(struct span component, const char *name)
 {
-        bool names_dot = component.data[0] == '.' ||
-                         (component.size > 1 && component.data[0] == '\\' && component.data[1] == '.');
+        bool names_dot =
+                component.data[0] == '.' ||
+                (component.size > 1 && component.data[0] == '\\' && component.data[1] == '.');
 
         if (*name == '.' && !names_dot)
                 return false;

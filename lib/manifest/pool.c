@@ -112,7 +112,8 @@ static int tick(struct pool *pool, uint64_t entries, uint64_t bytes)
 
         if (context_is_cancelled(pool->context))
                 return -ECANCELED;
-        if (pool->context->progress && pool->context->progress(pool->context->progress_userdata, &progress))
+        if (pool->context->progress &&
+            pool->context->progress(pool->context->progress_userdata, &progress))
                 return -ECANCELED;
         return 0;
 }

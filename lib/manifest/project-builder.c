@@ -18,7 +18,8 @@ _Static_assert(AT_FDCWD == -100, "the public header says so");
 
 /* ------------------------------------------------------------------------------ helpers */
 
-int builder_fail(struct imgc_project_builder *builder, struct imgc_error **reterr, const char *format, ...)
+int builder_fail(struct imgc_project_builder *builder, struct imgc_error **reterr,
+                 const char *format, ...)
 {
         const char *place = buffer_string(&builder->place);
         char reason[512];
@@ -30,8 +31,8 @@ int builder_fail(struct imgc_project_builder *builder, struct imgc_error **reter
         vsnprintf(reason, sizeof(reason), format, ap);
         va_end(ap);
         if (builder->file)
-                return error_message(reterr, IMGC_ERROR_SYNTAX, -EBADMSG, "parse", builder->file, "%s: %s",
-                                     place, reason);
+                return error_message(reterr, IMGC_ERROR_SYNTAX, -EBADMSG, "parse", builder->file,
+                                     "%s: %s", place, reason);
         return error_message(reterr, IMGC_ERROR_INVALID_ARGUMENT, -EINVAL, "build a project", NULL,
                              "%s: %s", place, reason);
 }
@@ -43,8 +44,8 @@ int builder_fail_unsupported(struct imgc_project_builder *builder, struct imgc_e
 
         if (!place)
                 return error_no_memory(reterr);
-        return error_message(reterr, IMGC_ERROR_UNSUPPORTED, -ENOTSUP, "build a project", builder->file,
-                             "%s: %s", place, reason);
+        return error_message(reterr, IMGC_ERROR_UNSUPPORTED, -ENOTSUP, "build a project",
+                             builder->file, "%s: %s", place, reason);
 }
 
 int builder_copy_options(struct imgc_project_builder *builder, const void *given, void *ret,
@@ -61,8 +62,8 @@ int builder_copy_options(struct imgc_project_builder *builder, const void *given
         memcpy(&size, given, sizeof(size));
         r = options_check_size(given, size, known);
         if (r == -E2BIG)
-                return error_message(reterr, IMGC_ERROR_INVALID_ARGUMENT, r, "build a project", NULL,
-                                     "options with members that this library does not know");
+                return error_message(reterr, IMGC_ERROR_INVALID_ARGUMENT, r, "build a project",
+                                     NULL, "options with members that this library does not know");
         if (r < 0)
                 return builder_fail(builder, reterr, "options without a size");
         memcpy(ret, given, MIN(size, known));
@@ -85,7 +86,8 @@ const char *builder_copy(struct imgc_project_builder *builder, const char *strin
         return builder_copy_bytes(builder, string, strlen(string));
 }
 
-const char *const *builder_copy_strings(struct imgc_project_builder *builder, const char *const *strings)
+const char *const *builder_copy_strings(struct imgc_project_builder *builder,
+                                        const char *const *strings)
 {
         const char **copies;
         size_t n = 0;
@@ -134,7 +136,8 @@ int builder_check_exclude(struct imgc_project_builder *builder, const char *cons
         return r < 0 ? builder_fail(builder, reterr, "%s", imgc_error_get_message(error)) : 0;
 }
 
-int builder_check_siblings(struct imgc_project_builder *builder, size_t n, struct imgc_error **reterr)
+int builder_check_siblings(struct imgc_project_builder *builder, size_t n,
+                           struct imgc_error **reterr)
 {
         if (n < LIMIT_SIBLINGS)
                 return 0;
@@ -171,7 +174,8 @@ static int set_project(struct imgc_project_builder *builder, const struct imgc_p
         return 0;
 }
 
-static int builder_alloc(struct imgc_context *context, const char *file, struct imgc_project_builder **ret)
+static int builder_alloc(struct imgc_context *context, const char *file,
+                         struct imgc_project_builder **ret)
 {
         _cleanup_(imgc_project_builder_freep) struct imgc_project_builder *builder =
                 imgc_io_calloc(1, sizeof(*builder));
@@ -190,8 +194,8 @@ static int builder_alloc(struct imgc_context *context, const char *file, struct 
 }
 
 int builder_new_for_file(struct imgc_context *context, const char *file, const struct buffer *place,
-                         const struct imgc_project_options *options, struct imgc_project_builder **ret,
-                         struct imgc_error **reterr)
+                         const struct imgc_project_options *options,
+                         struct imgc_project_builder **ret, struct imgc_error **reterr)
 {
         _cleanup_(imgc_project_builder_freep) struct imgc_project_builder *builder = NULL;
         struct imgc_project_options o = IMGC_PROJECT_OPTIONS_INIT;
@@ -212,12 +216,14 @@ int builder_new_for_file(struct imgc_context *context, const char *file, const s
 
 IMGC_EXPORT int imgc_project_builder_new(struct imgc_context *context,
                                          const struct imgc_project_options *options,
-                                         struct imgc_project_builder **ret, struct imgc_error **reterr)
+                                         struct imgc_project_builder **ret,
+                                         struct imgc_error **reterr)
 {
         return builder_new_for_file(context, NULL, NULL, options, ret, reterr);
 }
 
-IMGC_EXPORT struct imgc_project_builder *imgc_project_builder_free(struct imgc_project_builder *builder)
+IMGC_EXPORT struct imgc_project_builder *imgc_project_builder_free(
+        struct imgc_project_builder *builder)
 {
         if (!builder)
                 return NULL;
@@ -272,7 +278,8 @@ IMGC_EXPORT int imgc_project_builder_add_image(struct imgc_project_builder *buil
         const char *reason;
         int r;
 
-        builder_set_place(builder, "image", options && options->size > sizeof(size_t) ? options->name : NULL);
+        builder_set_place(builder, "image",
+                          options && options->size > sizeof(size_t) ? options->name : NULL);
         r = builder_copy_options(builder, options, &o, reterr);
         if (r >= 0)
                 r = builder_check_siblings(builder, builder_n(builder, image), reterr);
@@ -294,7 +301,8 @@ IMGC_EXPORT int imgc_project_builder_add_image(struct imgc_project_builder *buil
         image.name = builder_copy(builder, o.name);
         image.scope = builder_copy(builder, o.scope ? o.scope : o.name);
         image.outputs = builder_copy_strings(builder, o.outputs);
-        if (!image.name || !image.scope || !image.outputs || !buffer_reserve(&builder->images, sizeof(image)))
+        if (!image.name || !image.scope || !image.outputs ||
+            !buffer_reserve(&builder->images, sizeof(image)))
                 return error_no_memory(reterr);
         buffer_add(&builder->images, &image, sizeof(image));
         return 0;
@@ -317,7 +325,8 @@ static int check_results(struct imgc_project_builder *builder, const char *const
                         return builder_fail(builder, reterr, "result: %s", reason);
                 for (uint32_t j = 0; j < n; j++)
                         if (!strcmp(results[n], results[j]))
-                                return builder_fail(builder, reterr, "two results have the same name");
+                                return builder_fail(builder, reterr,
+                                                    "two results have the same name");
         }
         *ret_n = n;
         return 0;
@@ -332,7 +341,8 @@ static int check_stage(struct imgc_project_builder *builder, const struct imgc_s
         int r;
 
         if (!image)
-                return builder_fail(builder, reterr, "there is no image yet that it could belong to");
+                return builder_fail(builder, reterr,
+                                    "there is no image yet that it could belong to");
         r = builder_check_siblings(builder, image->n_stages, reterr);
         if (r < 0)
                 return r;
@@ -341,17 +351,22 @@ static int check_stage(struct imgc_project_builder *builder, const struct imgc_s
                 return builder_fail(builder, reterr, "%s", reason);
         for (uint32_t i = 0; i < image->n_stages; i++)
                 if (!strcmp(stages[image->first_stage + i].name, o->name))
-                        return builder_fail(builder, reterr, "another stage of the image has the same name");
+                        return builder_fail(builder, reterr,
+                                            "another stage of the image has the same name");
         if (o->snapshot > IMGC_SNAPSHOT_AUTO || o->previous > IMGC_BY_OUTPUT)
                 return builder_fail(builder, reterr, "unknown value in the options");
-        if (o->max_age_seconds > (uint64_t)JSON_INTEGER_MAX && o->max_age_seconds != IMGC_AGE_UNLIMITED)
+        if (o->max_age_seconds > (uint64_t)JSON_INTEGER_MAX &&
+            o->max_age_seconds != IMGC_AGE_UNLIMITED)
                 return builder_fail(builder, reterr, "the age is beyond 2^53-1");
         if (o->previous == IMGC_BY_OUTPUT && !image->n_stages)
-                return builder_fail(builder, reterr,
-                                    "the first stage of an image has no stage before it to be judged by");
-        if (o->previous == IMGC_BY_OUTPUT && builder_last_stage(builder)->snapshot != IMGC_SNAPSHOT_YES)
-                return builder_fail(builder, reterr,
-                                    "it is judged by the output of the stage before, which keeps no snapshot");
+                return builder_fail(
+                        builder, reterr,
+                        "the first stage of an image has no stage before it to be judged by");
+        if (o->previous == IMGC_BY_OUTPUT &&
+            builder_last_stage(builder)->snapshot != IMGC_SNAPSHOT_YES)
+                return builder_fail(
+                        builder, reterr,
+                        "it is judged by the output of the stage before, which keeps no snapshot");
         return 0;
 }
 
@@ -367,7 +382,8 @@ IMGC_EXPORT int imgc_project_builder_add_stage(struct imgc_project_builder *buil
         };
         int r;
 
-        builder_set_place(builder, "stage", options && options->size > sizeof(size_t) ? options->name : NULL);
+        builder_set_place(builder, "stage",
+                          options && options->size > sizeof(size_t) ? options->name : NULL);
         r = builder_copy_options(builder, options, &o, reterr);
         if (!o.results)
                 o.results = root_alone;
@@ -378,12 +394,14 @@ IMGC_EXPORT int imgc_project_builder_add_stage(struct imgc_project_builder *buil
         if (r < 0)
                 return r;
         stage.name = builder_copy(builder, o.name);
-        stage.place = buffer_string(&builder->place) ? builder_copy(builder, builder->place.data) : NULL;
+        stage.place = buffer_string(&builder->place) ? builder_copy(builder, builder->place.data) :
+                                                       NULL;
         stage.snapshot = (enum imgc_snapshot_mode)o.snapshot;
         stage.previous = (enum imgc_link_by)o.previous;
         stage.max_age_seconds = o.max_age_seconds;
         stage.results = builder_copy_strings(builder, o.results);
-        if (!stage.name || !stage.place || !stage.results || !buffer_reserve(&builder->stages, sizeof(stage)))
+        if (!stage.name || !stage.place || !stage.results ||
+            !buffer_reserve(&builder->stages, sizeof(stage)))
                 return error_no_memory(reterr);
         buffer_add(&builder->stages, &stage, sizeof(stage));
         builder_last_image(builder)->n_stages++;
@@ -410,7 +428,8 @@ IMGC_EXPORT int imgc_project_builder_add_read(struct imgc_project_builder *build
         if (r < 0)
                 return r;
         if (!builder_last_stage(builder))
-                return builder_fail(builder, reterr, "there is no stage yet that it could belong to");
+                return builder_fail(builder, reterr,
+                                    "there is no stage yet that it could belong to");
         r = builder_check_siblings(builder, builder_last_stage(builder)->n_reads, reterr);
         if (r < 0)
                 return r;
@@ -428,7 +447,8 @@ IMGC_EXPORT int imgc_project_builder_add_read(struct imgc_project_builder *build
                 if (!read.method)
                         return error_no_memory(reterr);
         }
-        if (!read.root || !read.label || !read.exclude || !buffer_reserve(&builder->reads, sizeof(read)))
+        if (!read.root || !read.label || !read.exclude ||
+            !buffer_reserve(&builder->reads, sizeof(read)))
                 return error_no_memory(reterr);
         buffer_add(&builder->reads, &read, sizeof(read));
         builder_last_stage(builder)->n_reads++;
@@ -437,8 +457,8 @@ IMGC_EXPORT int imgc_project_builder_add_read(struct imgc_project_builder *build
 
 /* ------------------------------------------------------------------------------ the end */
 
-IMGC_EXPORT int imgc_project_builder_finish(struct imgc_project_builder *builder, struct imgc_project **ret,
-                                            struct imgc_error **reterr)
+IMGC_EXPORT int imgc_project_builder_finish(struct imgc_project_builder *builder,
+                                            struct imgc_project **ret, struct imgc_error **reterr)
 {
         struct imgc_project *project = builder->project;
         int r;

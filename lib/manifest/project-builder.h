@@ -46,22 +46,24 @@ static inline struct project_stage *builder_last_stage(const struct imgc_project
 {
         const struct project_image *image = builder_last_image(builder);
 
-        return image && image->n_stages ? builder_stages(builder) + image->first_stage + image->n_stages - 1 :
-                                          NULL;
+        return image && image->n_stages ?
+                       builder_stages(builder) + image->first_stage + image->n_stages - 1 :
+                       NULL;
 }
 
 /* imgc_project_builder_new() for a file: its name, which must outlive the builder, and the place
  * of the project in it. */
 int builder_new_for_file(struct imgc_context *context, const char *file, const struct buffer *place,
-                         const struct imgc_project_options *options, struct imgc_project_builder **ret,
-                         struct imgc_error **reterr);
+                         const struct imgc_project_options *options,
+                         struct imgc_project_builder **ret, struct imgc_error **reterr);
 
 /* That there is room for one more among `n` siblings. */
-int builder_check_siblings(struct imgc_project_builder *builder, size_t n, struct imgc_error **reterr);
+int builder_check_siblings(struct imgc_project_builder *builder, size_t n,
+                           struct imgc_error **reterr);
 
 /* "PLACE: reason", as a mistake of the caller or of the file. */
-int builder_fail(struct imgc_project_builder *builder, struct imgc_error **reterr, const char *format, ...)
-        _printf_(3, 4);
+int builder_fail(struct imgc_project_builder *builder, struct imgc_error **reterr,
+                 const char *format, ...) _printf_(3, 4);
 /* The same for what this release does not do. */
 int builder_fail_unsupported(struct imgc_project_builder *builder, struct imgc_error **reterr,
                              const char *reason);
@@ -72,8 +74,10 @@ int builder_copy_options(struct imgc_project_builder *builder, const void *given
 
 /* Copies into the project's arena; NULL without memory. */
 const char *builder_copy(struct imgc_project_builder *builder, const char *string);
-const char *builder_copy_bytes(struct imgc_project_builder *builder, const char *bytes, size_t size);
-const char *const *builder_copy_strings(struct imgc_project_builder *builder, const char *const *strings);
+const char *builder_copy_bytes(struct imgc_project_builder *builder, const char *bytes,
+                               size_t size);
+const char *const *builder_copy_strings(struct imgc_project_builder *builder,
+                                        const char *const *strings);
 
 /* Sets the place of what is added next, unless a file has set it. */
 void builder_set_place(struct imgc_project_builder *builder, const char *what, const char *name);

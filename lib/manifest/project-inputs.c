@@ -14,9 +14,9 @@
 #include "tree/tree.h"
 
 /* What all inputs have. Fills name, place, type, on_change and flags. */
-static int begin_input(struct imgc_project_builder *builder, const char *name, enum imgc_input_type type,
-                       uint32_t on_change, uint32_t flags, struct project_input *ret,
-                       struct imgc_error **reterr)
+static int begin_input(struct imgc_project_builder *builder, const char *name,
+                       enum imgc_input_type type, uint32_t on_change, uint32_t flags,
+                       struct project_input *ret, struct imgc_error **reterr)
 {
         const struct project_stage *stage = builder_last_stage(builder);
         const struct project_input *inputs = builder_inputs(builder);
@@ -24,7 +24,8 @@ static int begin_input(struct imgc_project_builder *builder, const char *name, e
         int r;
 
         if (!stage)
-                return builder_fail(builder, reterr, "there is no stage yet that it could belong to");
+                return builder_fail(builder, reterr,
+                                    "there is no stage yet that it could belong to");
         r = builder_check_siblings(builder, stage->n_inputs, reterr);
         if (r < 0)
                 return r;
@@ -33,7 +34,8 @@ static int begin_input(struct imgc_project_builder *builder, const char *name, e
                 return builder_fail(builder, reterr, "%s", reason);
         for (size_t i = stage->first_input; i < builder_n(builder, input); i++)
                 if (!strcmp(inputs[i].name, name))
-                        return builder_fail(builder, reterr, "another input of the stage has the same name");
+                        return builder_fail(builder, reterr,
+                                            "another input of the stage has the same name");
         if (!on_change_word(on_change))
                 return builder_fail(builder, reterr, "unknown value in the options");
         *ret = (struct project_input){
@@ -43,7 +45,9 @@ static int begin_input(struct imgc_project_builder *builder, const char *name, e
                 .uid = IMGC_ID_KEEP,
                 .gid = IMGC_ID_KEEP,
                 .name = builder_copy(builder, name),
-                .place = buffer_string(&builder->place) ? builder_copy(builder, builder->place.data) : NULL,
+                .place = buffer_string(&builder->place) ?
+                                 builder_copy(builder, builder->place.data) :
+                                 NULL,
         };
         return ret->name && ret->place ? 0 : error_no_memory(reterr);
 }
@@ -71,8 +75,8 @@ static unsigned depth_of(const struct json *value)
         return deepest + 1;
 }
 
-static int canonical_option(struct imgc_project_builder *builder, const char *text, struct buffer *ret,
-                            struct imgc_error **reterr)
+static int canonical_option(struct imgc_project_builder *builder, const char *text,
+                            struct buffer *ret, struct imgc_error **reterr)
 {
         _cleanup_arena_ struct arena arena = {0};
         struct json_fault fault;
@@ -90,8 +94,8 @@ static int canonical_option(struct imgc_project_builder *builder, const char *te
                 return error_no_memory(reterr);
         if (r < 0) {
                 json_place(text, fault.offset, &line, &column);
-                return builder_fail(builder, reterr, "value, line %zu, column %zu: %s", line, column,
-                                    fault.reason);
+                return builder_fail(builder, reterr, "value, line %zu, column %zu: %s", line,
+                                    column, fault.reason);
         }
         /* It stands in an object of its own in a manifest. */
         if (depth_of(value) >= LIMIT_JSON_DEPTH)
@@ -100,8 +104,9 @@ static int canonical_option(struct imgc_project_builder *builder, const char *te
         return 0;
 }
 
-static int canonical_value(struct imgc_project_builder *builder, const struct imgc_value_input_options *o,
-                           struct buffer *ret, struct imgc_error **reterr)
+static int canonical_value(struct imgc_project_builder *builder,
+                           const struct imgc_value_input_options *o, struct buffer *ret,
+                           struct imgc_error **reterr)
 {
         if (o->type == IMGC_INPUT_OPTION)
                 return canonical_option(builder, o->value, ret, reterr);
@@ -123,8 +128,8 @@ static int canonical_value(struct imgc_project_builder *builder, const struct im
         return 0;
 }
 
-static int check_value(struct imgc_project_builder *builder, const struct imgc_value_input_options *o,
-                       struct imgc_error **reterr)
+static int check_value(struct imgc_project_builder *builder,
+                       const struct imgc_value_input_options *o, struct imgc_error **reterr)
 {
         bool is_list = o->type == IMGC_INPUT_LIST || o->type == IMGC_INPUT_SET;
         uint32_t allowed = IMGC_INPUT_SECRET | (o->type == IMGC_INPUT_SET ? IMGC_INPUT_APPEND : 0) |
@@ -133,12 +138,16 @@ static int check_value(struct imgc_project_builder *builder, const struct imgc_v
         if (o->type < IMGC_INPUT_OPTION || o->type > IMGC_INPUT_DIGEST)
                 return builder_fail(builder, reterr, "its type is none of a value");
         if (o->flags & ~allowed || o->reserved)
-                return builder_fail(builder, reterr, "flags that an input of this type cannot have");
-        if ((o->flags & (IMGC_INPUT_SECRET | IMGC_INPUT_APPEND)) == (IMGC_INPUT_SECRET | IMGC_INPUT_APPEND))
-                return builder_fail(builder, reterr, "a secret shows no items that could be appended");
+                return builder_fail(builder, reterr,
+                                    "flags that an input of this type cannot have");
+        if ((o->flags & (IMGC_INPUT_SECRET | IMGC_INPUT_APPEND)) ==
+            (IMGC_INPUT_SECRET | IMGC_INPUT_APPEND))
+                return builder_fail(builder, reterr,
+                                    "a secret shows no items that could be appended");
         if (is_list ? !!o->value : !!o->items)
                 return builder_fail(builder, reterr,
-                                    is_list ? "a list has items, not a value" : "a value has no items");
+                                    is_list ? "a list has items, not a value" :
+                                              "a value has no items");
         if (o->type == IMGC_INPUT_ENV && o->value && !(o->flags & IMGC_INPUT_ENV_GIVEN))
                 return builder_fail(builder, reterr, "it has a value without IMGC_INPUT_ENV_GIVEN");
         return 0;
@@ -153,17 +162,19 @@ IMGC_EXPORT int imgc_project_builder_add_value(struct imgc_project_builder *buil
         struct project_input input;
         int r;
 
-        builder_set_place(builder, "input", options && options->size > sizeof(size_t) ? options->name : NULL);
+        builder_set_place(builder, "input",
+                          options && options->size > sizeof(size_t) ? options->name : NULL);
         r = builder_copy_options(builder, options, &o, reterr);
         if (r >= 0)
                 r = check_value(builder, &o, reterr);
         if (r >= 0)
-                r = begin_input(builder, o.name, (enum imgc_input_type)o.type, o.on_change, o.flags, &input,
-                                reterr);
+                r = begin_input(builder, o.name, (enum imgc_input_type)o.type, o.on_change, o.flags,
+                                &input, reterr);
         if (r >= 0 && (o.type != IMGC_INPUT_ENV || o.flags & IMGC_INPUT_ENV_GIVEN)) {
                 r = canonical_value(builder, &o, &value, reterr);
                 if (r >= 0) {
-                        input.value = buffer_string(&value) ? builder_copy(builder, value.data) : NULL;
+                        input.value = buffer_string(&value) ? builder_copy(builder, value.data) :
+                                                              NULL;
                         if (!input.value)
                                 r = error_no_memory(reterr);
                 }
@@ -188,9 +199,11 @@ static int check_tree(struct imgc_project_builder *builder, const struct imgc_tr
         if (o->type < IMGC_INPUT_TREE || o->type > IMGC_INPUT_FILES)
                 return builder_fail(builder, reterr, "its type is none of a tree");
         if (o->flags & ~allowed)
-                return builder_fail(builder, reterr, "flags that an input of this type cannot have");
+                return builder_fail(builder, reterr,
+                                    "flags that an input of this type cannot have");
         if (n_sources == 0)
-                return builder_fail(builder, reterr, is_files ? "it has no patterns" : "it has no path");
+                return builder_fail(builder, reterr,
+                                    is_files ? "it has no patterns" : "it has no path");
         if (n_sources > 1)
                 return builder_fail(builder, reterr, "it comes from more than one place");
         if (is_files ? !o->paths : !!o->paths)
@@ -211,7 +224,8 @@ static int check_tree(struct imgc_project_builder *builder, const struct imgc_tr
         return builder_check_exclude(builder, o->exclude, reterr);
 }
 
-static int check_target(struct imgc_project_builder *builder, const char *target, struct imgc_error **reterr)
+static int check_target(struct imgc_project_builder *builder, const char *target,
+                        struct imgc_error **reterr)
 {
         if (target && !*target)
                 return builder_fail(builder, reterr, "its target is empty");
@@ -228,7 +242,10 @@ static int check_target(struct imgc_project_builder *builder, const char *target
 static int set_fields(struct imgc_project_builder *builder, const struct imgc_tree_input_options *o,
                       struct project_input *input, struct imgc_error **reterr)
 {
-        const char *text = o->fields ? o->fields : o->type == IMGC_INPUT_TREE ? "image" : "content", *bad;
+        const char *text = o->fields                  ? o->fields :
+                           o->type == IMGC_INPUT_TREE ? "image" :
+                                                        "content",
+                   *bad;
         size_t bad_size;
 
         if (fields_parse(text, &input->fields, &bad, &bad_size) < 0)
@@ -249,7 +266,8 @@ static int set_patterns(struct imgc_project_builder *builder, const char *const 
         if (!n)
                 return builder_fail(builder, reterr, "it has no patterns");
         if (n > LIMIT_EXCLUDE_PATTERNS)
-                return builder_fail(builder, reterr, "it has more than %u patterns", LIMIT_EXCLUDE_PATTERNS);
+                return builder_fail(builder, reterr, "it has more than %u patterns",
+                                    LIMIT_EXCLUDE_PATTERNS);
         patterns = arena_alloc(&builder->project->arena, (n + 1) * sizeof(*patterns));
         if (!patterns)
                 return error_no_memory(reterr);
@@ -269,11 +287,13 @@ static int set_patterns(struct imgc_project_builder *builder, const char *const 
 }
 
 /* A file's content as a tree: what a file of it would be listed as. */
-static int tree_of_data(struct imgc_project_builder *builder, const struct imgc_tree_input_options *o,
-                        fields_t fields, struct imgc_tree **ret, struct imgc_error **reterr)
+static int tree_of_data(struct imgc_project_builder *builder,
+                        const struct imgc_tree_input_options *o, fields_t fields,
+                        struct imgc_tree **ret, struct imgc_error **reterr)
 {
-        const fields_t known = FIELD_BIT(FIELD_TYPE) | FIELD_BIT(FIELD_EXEC) | FIELD_BIT(FIELD_SIZE) |
-                               FIELD_BIT(FIELD_LINK) | FIELD_BIT(FIELD_CONTENT);
+        const fields_t known = FIELD_BIT(FIELD_TYPE) | FIELD_BIT(FIELD_EXEC) |
+                               FIELD_BIT(FIELD_SIZE) | FIELD_BIT(FIELD_LINK) |
+                               FIELD_BIT(FIELD_CONTENT);
         enum imgc_digest_algorithm algorithm = builder->project->digest;
         _cleanup_(hasher_freep) struct hasher *hasher = NULL;
         _cleanup_buffer_ struct buffer listing = {0};
@@ -281,7 +301,8 @@ static int tree_of_data(struct imgc_project_builder *builder, const struct imgc_
         char text[FIELDS_STRING_MAX];
 
         if (fields & ~known)
-                return builder_fail(builder, reterr, "content from memory has the fields of \"content\" only");
+                return builder_fail(builder, reterr,
+                                    "content from memory has the fields of \"content\" only");
         if (hasher_new(builder->context, algorithm, &hasher) < 0 ||
             hasher_digest(hasher, o->data, o->data_bytes, digest) < 0)
                 return error_no_memory(reterr);
@@ -310,12 +331,14 @@ static int set_tree(struct imgc_project_builder *builder, const struct imgc_tree
         if (o->data)
                 return tree_of_data(builder, o, input->fields, &input->tree, reterr);
         if (tree->algorithm != builder->project->digest)
-                return builder_fail(builder, reterr, "the tree was read with another digest than the project's");
+                return builder_fail(builder, reterr,
+                                    "the tree was read with another digest than the project's");
         if (o->fields && tree->fields != input->fields)
                 return builder_fail(builder, reterr, "the tree was read with other fields");
         if (o->kind && tree->kind != (enum imgc_tree_kind)o->kind)
                 return builder_fail(builder, reterr, "the tree is of another kind");
-        if (o->type == IMGC_INPUT_FILE && (tree->n_entries != 1 || tree->kind == IMGC_TREE_KIND_DIRECTORY))
+        if (o->type == IMGC_INPUT_FILE &&
+            (tree->n_entries != 1 || tree->kind == IMGC_TREE_KIND_DIRECTORY))
                 return builder_fail(builder, reterr, "the tree is not a single file");
         input->fields = tree->fields;
         input->fields_given = true;
@@ -334,9 +357,10 @@ static int copy_tree(struct imgc_project_builder *builder, const struct imgc_tre
         input->label = o->paths ? NULL : builder_copy_bytes(builder, label, label_size);
         input->path = o->path ? builder_copy(builder, o->path) : NULL;
         input->target = o->target ? builder_copy(builder, o->target) : NULL;
-        input->exclude = o->exclude && *o->exclude ? builder_copy_strings(builder, o->exclude) : NULL;
-        if ((!o->paths && !input->label) || (o->path && !input->path) || (o->target && !input->target) ||
-            (o->exclude && *o->exclude && !input->exclude))
+        input->exclude = o->exclude && *o->exclude ? builder_copy_strings(builder, o->exclude) :
+                                                     NULL;
+        if ((!o->paths && !input->label) || (o->path && !input->path) ||
+            (o->target && !input->target) || (o->exclude && *o->exclude && !input->exclude))
                 return error_no_memory(reterr);
         input->kind = (enum imgc_tree_kind)o->kind;
         input->uid = o->uid;
@@ -352,7 +376,8 @@ IMGC_EXPORT int imgc_project_builder_add_tree(struct imgc_project_builder *build
         struct project_input input = {0};
         int r;
 
-        builder_set_place(builder, "input", options && options->size > sizeof(size_t) ? options->name : NULL);
+        builder_set_place(builder, "input",
+                          options && options->size > sizeof(size_t) ? options->name : NULL);
         r = builder_copy_options(builder, options, &o, reterr);
         if (!o.type)
                 o.type = IMGC_INPUT_TREE;
@@ -394,19 +419,21 @@ static int find_stage(struct imgc_project_builder *builder, const struct imgc_li
         while (i < n && strcmp(images[i].name, o->image) != 0)
                 i++;
         if (i == n)
-                return builder_fail(builder, reterr, "there is no image \"%.255s\" before this one", o->image);
+                return builder_fail(builder, reterr, "there is no image \"%.255s\" before this one",
+                                    o->image);
         stage = builder_stages(builder) + images[i].first_stage;
         for (s = 0; o->stage && s < images[i].n_stages && strcmp(stage[s].name, o->stage) != 0;)
                 s++;
         if (s == images[i].n_stages)
-                return builder_fail(builder, reterr, "image \"%s\" has no stage \"%.255s\"", images[i].name,
-                                    o->stage);
+                return builder_fail(builder, reterr, "image \"%s\" has no stage \"%.255s\"",
+                                    images[i].name, o->stage);
         if (!o->stage)
                 s = images[i].n_stages - 1;
         if (o->by == IMGC_BY_OUTPUT && stage[s].snapshot != IMGC_SNAPSHOT_YES)
-                return builder_fail(builder, reterr,
-                                    "it is judged by the output of stage \"%s\", which keeps no snapshot",
-                                    stage[s].name);
+                return builder_fail(
+                        builder, reterr,
+                        "it is judged by the output of stage \"%s\", which keeps no snapshot",
+                        stage[s].name);
         input->image = (uint32_t)i;
         input->stage = s;
         input->by = (enum imgc_link_by)o->by;
@@ -421,7 +448,8 @@ IMGC_EXPORT int imgc_project_builder_add_link(struct imgc_project_builder *build
         struct project_input input = {0};
         int r;
 
-        builder_set_place(builder, "input", options && options->size > sizeof(size_t) ? options->name : NULL);
+        builder_set_place(builder, "input",
+                          options && options->size > sizeof(size_t) ? options->name : NULL);
         r = builder_copy_options(builder, options, &o, reterr);
         if (r < 0)
                 return r;

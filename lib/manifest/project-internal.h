@@ -86,14 +86,15 @@ struct imgc_project {
         uint32_t n_images, n_stages, n_reads, n_inputs;
 };
 
-static inline const struct project_stage *project_stage_of(const struct imgc_project *project, uint32_t image,
-                                                           uint32_t stage)
+static inline const struct project_stage *project_stage_of(const struct imgc_project *project,
+                                                           uint32_t image, uint32_t stage)
 {
         return &project->stages[project->images[image].first_stage + stage];
 }
 
 static inline const struct project_input *project_input_of(const struct imgc_project *project,
-                                                           const struct project_stage *stage, uint32_t input)
+                                                           const struct project_stage *stage,
+                                                           uint32_t input)
 {
         return &project->inputs[stage->first_input + input];
 }

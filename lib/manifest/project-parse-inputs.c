@@ -37,8 +37,10 @@ static int add_value(struct loader *loader, const struct json *object, enum imgc
                      const char *name)
 {
         static const char *const members[] = {
-                [IMGC_INPUT_OPTION] = COMMON " secret value",     [IMGC_INPUT_LIST] = COMMON " secret items",
-                [IMGC_INPUT_SET] = COMMON " secret items append", [IMGC_INPUT_ENV] = COMMON " secret",
+                [IMGC_INPUT_OPTION] = COMMON " secret value",
+                [IMGC_INPUT_LIST] = COMMON " secret items",
+                [IMGC_INPUT_SET] = COMMON " secret items append",
+                [IMGC_INPUT_ENV] = COMMON " secret",
                 [IMGC_INPUT_DIGEST] = COMMON " secret value",
         };
         struct imgc_value_input_options o = IMGC_VALUE_INPUT_OPTIONS_INIT;
@@ -74,11 +76,13 @@ static int get_kind(struct loader *loader, const struct json *object, uint32_t *
                 return r;
         r = tree_kind_from_word(word);
         if (r == -ENOTSUP)
-                return builder_fail_unsupported(loader->builder, loader->reterr,
-                                                "kinds \"archive\" and \"disk\" are not read by this release");
+                return builder_fail_unsupported(
+                        loader->builder, loader->reterr,
+                        "kinds \"archive\" and \"disk\" are not read by this release");
         if (r < 0)
-                return loader_fail(loader, json_get(object, "kind")->offset, "kind",
-                                   "expected \"directory\", \"file\", \"archive\", \"mtree\" or \"disk\"");
+                return loader_fail(
+                        loader, json_get(object, "kind")->offset, "kind",
+                        "expected \"directory\", \"file\", \"archive\", \"mtree\" or \"disk\"");
         *ret = (uint32_t)r;
         return 0;
 }
@@ -105,8 +109,9 @@ static int add_tree(struct loader *loader, const struct json *object, enum imgc_
                     const char *name)
 {
         static const char *const members[] = {
-                [IMGC_INPUT_TREE] = COMMON " secret optional path kind fields exclude target uid gid "
-                                           "one_filesystem ignore_root",
+                [IMGC_INPUT_TREE] = COMMON
+                " secret optional path kind fields exclude target uid gid "
+                "one_filesystem ignore_root",
                 [IMGC_INPUT_FILE] = COMMON " secret optional path fields target uid gid",
                 [IMGC_INPUT_FILES] = COMMON " secret optional paths fields exclude target uid gid",
         };
@@ -184,12 +189,13 @@ int loader_add_input(struct loader *loader, const struct json *object)
                 return r;
         loader_set_place(loader, object);
         if (!strcmp(word, "layout"))
-                return builder_fail_unsupported(loader->builder, loader->reterr,
-                                                "inputs of type \"layout\" are not read by this release");
+                return builder_fail_unsupported(
+                        loader->builder, loader->reterr,
+                        "inputs of type \"layout\" are not read by this release");
         type = input_type_from_word(word);
         if (type < 0)
-                return loader_fail(loader, json_get(object, "type")->offset, "type", "unknown type \"%.64s\"",
-                                   word);
+                return loader_fail(loader, json_get(object, "type")->offset, "type",
+                                   "unknown type \"%.64s\"", word);
         if (type == IMGC_INPUT_IMAGE)
                 return add_link(loader, object, name);
         if (type >= IMGC_INPUT_TREE)

@@ -40,16 +40,18 @@ static int get_snapshot(struct loader *loader, const struct json *object, uint32
         else if (value->type == JSON_STRING && !strcmp(value->text, "auto") && value->size == 4)
                 *ret = IMGC_SNAPSHOT_AUTO;
         else
-                return loader_fail(loader, value->offset, "snapshot", "expected true, false or \"auto\"");
+                return loader_fail(loader, value->offset, "snapshot",
+                                   "expected true, false or \"auto\"");
         return 0;
 }
 
-static int get_stage_options(struct loader *loader, const struct json *object, struct imgc_stage_options *ret)
+static int get_stage_options(struct loader *loader, const struct json *object,
+                             struct imgc_stage_options *ret)
 {
         const char *previous = NULL;
         int64_t age = -1;
-        int r = loader_check_members(loader, object,
-                                     "stage snapshot max_age_seconds previous results reads inputs");
+        int r = loader_check_members(
+                loader, object, "stage snapshot max_age_seconds previous results reads inputs");
 
         if (r >= 0)
                 r = loader_get_string(loader, object, "stage", true, &ret->name);
@@ -73,8 +75,8 @@ static int get_stage_options(struct loader *loader, const struct json *object, s
 }
 
 /* Calls `add` for each item of an array. */
-static int add_each(struct loader *loader, const struct json *object, const char *name, bool required,
-                    int (*add)(struct loader *loader, const struct json *item))
+static int add_each(struct loader *loader, const struct json *object, const char *name,
+                    bool required, int (*add)(struct loader *loader, const struct json *item))
 {
         const struct json *array = NULL;
         size_t i = 0;
@@ -200,13 +202,14 @@ static int load_project(struct loader *loader, const struct json *object, int di
         json_place(loader->text, object->offset, &line, &column);
         buffer_printf(&place, "%s:%zu:%zu", loader->file, line, column);
         o.dirfd = dirfd;
-        r = builder_new_for_file(loader->context, loader->file, &place, &o, &loader->builder, loader->reterr);
+        r = builder_new_for_file(loader->context, loader->file, &place, &o, &loader->builder,
+                                 loader->reterr);
         return r < 0 ? r : add_each(loader, object, "images", true, add_image);
 }
 
-IMGC_EXPORT int imgc_project_parse(struct imgc_context *context, const void *data, size_t data_bytes,
-                                   const char *name, int dirfd, struct imgc_project **ret,
-                                   struct imgc_error **reterr)
+IMGC_EXPORT int imgc_project_parse(struct imgc_context *context, const void *data,
+                                   size_t data_bytes, const char *name, int dirfd,
+                                   struct imgc_project **ret, struct imgc_error **reterr)
 {
         struct loader loader = {
                 .context = context,
@@ -240,8 +243,9 @@ IMGC_EXPORT int imgc_project_parse(struct imgc_context *context, const void *dat
 
 /* ------------------------------------------------------------------------------ files */
 
-IMGC_EXPORT int imgc_project_load_fd(struct imgc_context *context, int fd, const char *name, int dirfd,
-                                     struct imgc_project **ret, struct imgc_error **reterr)
+IMGC_EXPORT int imgc_project_load_fd(struct imgc_context *context, int fd, const char *name,
+                                     int dirfd, struct imgc_project **ret,
+                                     struct imgc_error **reterr)
 {
         _cleanup_buffer_ struct buffer text = {0};
         const char *file = name ? name : "project";

@@ -29,16 +29,16 @@ void loader_set_place(struct loader *loader, const struct json *object);
 
 /* Each sets *ret where the member is there, and leaves it alone where it is not. -EBADMSG for a
  * value of another type, or a member that is required and missing. */
-int loader_get_string(struct loader *loader, const struct json *object, const char *name, bool required,
-                      const char **ret);
-int loader_get_strings(struct loader *loader, const struct json *object, const char *name, bool required,
-                       const char *const **ret);
-int loader_get_flag(struct loader *loader, const struct json *object, const char *name, uint32_t flag,
-                    uint32_t *flags);
-int loader_get_integer(struct loader *loader, const struct json *object, const char *name, int64_t max,
-                       int64_t *ret);
-int loader_get_array(struct loader *loader, const struct json *object, const char *name, bool required,
-                     const struct json **ret);
+int loader_get_string(struct loader *loader, const struct json *object, const char *name,
+                      bool required, const char **ret);
+int loader_get_strings(struct loader *loader, const struct json *object, const char *name,
+                       bool required, const char *const **ret);
+int loader_get_flag(struct loader *loader, const struct json *object, const char *name,
+                    uint32_t flag, uint32_t *flags);
+int loader_get_integer(struct loader *loader, const struct json *object, const char *name,
+                       int64_t max, int64_t *ret);
+int loader_get_array(struct loader *loader, const struct json *object, const char *name,
+                     bool required, const struct json **ret);
 
 /* Checks that this is an object. */
 int loader_check_object(struct loader *loader, const struct json *value);

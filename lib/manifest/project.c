@@ -29,7 +29,8 @@ IMGC_EXPORT struct imgc_project *imgc_project_ref(struct imgc_project *project)
 
 IMGC_EXPORT struct imgc_project *imgc_project_unref(struct imgc_project *project)
 {
-        if (!project || atomic_fetch_sub_explicit(&project->references, 1, memory_order_acq_rel) != 1)
+        if (!project ||
+            atomic_fetch_sub_explicit(&project->references, 1, memory_order_acq_rel) != 1)
                 return NULL;
         for (uint32_t i = 0; i < project->n_inputs; i++)
                 imgc_tree_unref(project->inputs[i].tree);
@@ -53,7 +54,8 @@ IMGC_EXPORT const char *imgc_project_get_builder(const struct imgc_project *proj
         return project->builder;
 }
 
-IMGC_EXPORT enum imgc_digest_algorithm imgc_project_get_digest_algorithm(const struct imgc_project *project)
+IMGC_EXPORT enum imgc_digest_algorithm imgc_project_get_digest_algorithm(
+        const struct imgc_project *project)
 {
         return project->digest;
 }
@@ -73,7 +75,8 @@ IMGC_EXPORT const char *imgc_project_get_scope(const struct imgc_project *projec
         return image < project->n_images ? project->images[image].scope : NULL;
 }
 
-IMGC_EXPORT const char *const *imgc_project_get_outputs(const struct imgc_project *project, uint32_t image)
+IMGC_EXPORT const char *const *imgc_project_get_outputs(const struct imgc_project *project,
+                                                        uint32_t image)
 {
         return image < project->n_images ? project->images[image].outputs : NULL;
 }
@@ -91,8 +94,8 @@ IMGC_EXPORT const char *imgc_project_get_stage(const struct imgc_project *projec
                        NULL;
 }
 
-IMGC_EXPORT const char *const *imgc_project_get_results(const struct imgc_project *project, uint32_t image,
-                                                        uint32_t stage)
+IMGC_EXPORT const char *const *imgc_project_get_results(const struct imgc_project *project,
+                                                        uint32_t image, uint32_t stage)
 {
         return stage < imgc_project_get_n_stages(project, image) ?
                        project_stage_of(project, image, stage)->results :

@@ -20,22 +20,25 @@ static const struct manifest_input *find_input(const struct imgc_manifest *manif
         return input < of->n_inputs ? &manifest->inputs[of->first_input + input] : NULL;
 }
 
-IMGC_EXPORT int imgc_manifest_get_tree(const struct imgc_manifest *manifest, struct imgc_context *context,
-                                       uint32_t image, uint32_t stage, uint32_t input,
-                                       struct imgc_tree **ret, struct imgc_error **reterr)
+IMGC_EXPORT int imgc_manifest_get_tree(const struct imgc_manifest *manifest,
+                                       struct imgc_context *context, uint32_t image, uint32_t stage,
+                                       uint32_t input, struct imgc_tree **ret,
+                                       struct imgc_error **reterr)
 {
         const struct manifest_input *of = find_input(manifest, image, stage, input);
 
         if (!of || !of->listing.data)
-                return error_reason(reterr, IMGC_ERROR_NOT_FOUND, of ? -ENODATA : -ERANGE, "find a tree", NULL,
-                                    "%s", of ? "the manifest keeps no listing of this input" :
-                                               "there is no such input");
+                return error_reason(reterr, IMGC_ERROR_NOT_FOUND, of ? -ENODATA : -ERANGE,
+                                    "find a tree", NULL, "%s",
+                                    of ? "the manifest keeps no listing of this input" :
+                                         "there is no such input");
         return imgc_tree_parse(context, of->listing.data, of->listing.size, of->name, ret, reterr);
 }
 
 /* Takes the line of an input apart again. It was checked when the manifest was read. */
 static int declaration_of(const struct imgc_manifest *manifest, const struct manifest_input *input,
-                          struct arena *arena, struct project_input *ret, struct imgc_error **reterr)
+                          struct arena *arena, struct project_input *ret,
+                          struct imgc_error **reterr)
 {
         struct decoder decoder = {.arena = arena};
         struct input_facts facts;
@@ -53,9 +56,10 @@ static int declaration_of(const struct imgc_manifest *manifest, const struct man
 }
 
 IMGC_EXPORT int imgc_manifest_read_tree_at(const struct imgc_manifest *manifest,
-                                           struct imgc_context *context, uint32_t image, uint32_t stage,
-                                           uint32_t input, int dirfd, const char *path,
-                                           struct imgc_tree **ret, struct imgc_error **reterr)
+                                           struct imgc_context *context, uint32_t image,
+                                           uint32_t stage, uint32_t input, int dirfd,
+                                           const char *path, struct imgc_tree **ret,
+                                           struct imgc_error **reterr)
 {
         const struct manifest_input *of = find_input(manifest, image, stage, input);
         struct imgc_project project = {.digest = manifest->digest, .dirfd = dirfd};
@@ -64,9 +68,11 @@ IMGC_EXPORT int imgc_manifest_read_tree_at(const struct imgc_manifest *manifest,
         struct project_input declared;
         int r;
 
-        if (!of || of->type < IMGC_INPUT_TREE || of->type > IMGC_INPUT_FILES || of->flags & IMGC_INPUT_SECRET)
-                return error_reason(reterr, IMGC_ERROR_INVALID_ARGUMENT, -EINVAL, "read", path,
-                                    "there is no such input, or it is no tree that can be compared");
+        if (!of || of->type < IMGC_INPUT_TREE || of->type > IMGC_INPUT_FILES ||
+            of->flags & IMGC_INPUT_SECRET)
+                return error_reason(
+                        reterr, IMGC_ERROR_INVALID_ARGUMENT, -EINVAL, "read", path,
+                        "there is no such input, or it is no tree that can be compared");
         r = declaration_of(manifest, of, &arena, &declared, reterr);
         if (r < 0)
                 return r;

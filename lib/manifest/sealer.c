@@ -107,13 +107,14 @@ IMGC_EXPORT struct imgc_sealer *imgc_sealer_free(struct imgc_sealer *sealer)
 
 static int fail_without_results(const char *place, const char *stage, struct imgc_error **reterr)
 {
-        return error_message(reterr, IMGC_ERROR_UNSUPPORTED, -ENOTSUP, "seal", NULL,
-                             "%s: it is judged by the output of stage \"%s\", which only a session knows",
-                             place, stage);
+        return error_message(
+                reterr, IMGC_ERROR_UNSUPPORTED, -ENOTSUP, "seal", NULL,
+                "%s: it is judged by the output of stage \"%s\", which only a session knows", place,
+                stage);
 }
 
-static int follow_links(const struct imgc_sealer *sealer, const struct project_stage *stage, struct seen *seen,
-                        struct imgc_error **reterr)
+static int follow_links(const struct imgc_sealer *sealer, const struct project_stage *stage,
+                        struct seen *seen, struct imgc_error **reterr)
 {
         const struct imgc_project *project = sealer->project;
 
@@ -127,9 +128,10 @@ static int follow_links(const struct imgc_sealer *sealer, const struct project_s
                 linked = project_stage_of(project, input->image, input->stage);
                 sealed = &sealer->stages[linked - project->stages];
                 if (!sealed->done)
-                        return error_message(reterr, IMGC_ERROR_INVALID_ARGUMENT, -EINVAL, "seal", NULL,
-                                             "%s: stage \"%s\" of image \"%s\" is not sealed", input->place,
-                                             linked->name, project->images[input->image].name);
+                        return error_message(reterr, IMGC_ERROR_INVALID_ARGUMENT, -EINVAL, "seal",
+                                             NULL, "%s: stage \"%s\" of image \"%s\" is not sealed",
+                                             input->place, linked->name,
+                                             project->images[input->image].name);
                 if (input->by == IMGC_BY_OUTPUT && !sealed->results)
                         return fail_without_results(input->place, linked->name, reterr);
                 seen[i].link = input->by == IMGC_BY_OUTPUT ? sealed->results : sealed->key;
@@ -138,8 +140,9 @@ static int follow_links(const struct imgc_sealer *sealer, const struct project_s
 }
 
 /* What stands for the stage before, as JSON. *ret is NULL for the first stage. */
-static int previous_of(const struct imgc_sealer *sealer, const struct project_image *image, uint32_t index,
-                       char quoted[static KEY_HEX_SIZE + 2], const char **ret, struct imgc_error **reterr)
+static int previous_of(const struct imgc_sealer *sealer, const struct project_image *image,
+                       uint32_t index, char quoted[static KEY_HEX_SIZE + 2], const char **ret,
+                       struct imgc_error **reterr)
 {
         const struct project_stage *stage = &sealer->project->stages[image->first_stage + index];
         const struct sealed *before = &sealer->stages[image->first_stage + index] - 1;
@@ -161,8 +164,9 @@ static int previous_of(const struct imgc_sealer *sealer, const struct project_im
 /* ------------------------------------------------------------------------------ lines */
 
 static int compute_key(const struct imgc_sealer *sealer, const struct project_image *image,
-                       const struct project_stage *stage, const struct seen *seen, const char *previous,
-                       char ret[static KEY_HEX_SIZE], struct imgc_error **reterr)
+                       const struct project_stage *stage, const struct seen *seen,
+                       const char *previous, char ret[static KEY_HEX_SIZE],
+                       struct imgc_error **reterr)
 {
         const struct imgc_project *project = sealer->project;
         _cleanup_buffer_ struct buffer bytes = {0};
@@ -185,8 +189,8 @@ static int compute_key(const struct imgc_sealer *sealer, const struct project_im
 }
 
 /* One input with its listing. Lets go of the tree, so that not all of them are there twice. */
-static int write_input(const struct imgc_sealer *sealer, const struct project_input *input, struct seen *seen,
-                       struct sealed *sealed, struct imgc_error **reterr)
+static int write_input(const struct imgc_sealer *sealer, const struct project_input *input,
+                       struct seen *seen, struct sealed *sealed, struct imgc_error **reterr)
 {
         bool keeps = seen->tree && !(input->flags & IMGC_INPUT_SECRET) &&
                      !(sealer->settings.flags & IMGC_SEAL_NO_LISTINGS);
@@ -207,8 +211,9 @@ static int write_input(const struct imgc_sealer *sealer, const struct project_in
         return 0;
 }
 
-static int write_stage(const struct imgc_sealer *sealer, const struct project_stage *stage, struct seen *seen,
-                       const char *previous, struct sealed *sealed, struct imgc_error **reterr)
+static int write_stage(const struct imgc_sealer *sealer, const struct project_stage *stage,
+                       struct seen *seen, const char *previous, struct sealed *sealed,
+                       struct imgc_error **reterr)
 {
         const struct imgc_project *project = sealer->project;
         size_t size = 0;
@@ -229,7 +234,8 @@ static int write_stage(const struct imgc_sealer *sealer, const struct project_st
         buffer_add_char(&sealed->text, '\n');
         sealed->n_lines++;
         for (uint32_t i = 0; r >= 0 && i < stage->n_inputs; i++)
-                r = write_input(sealer, project_input_of(project, stage, i), &seen[i], sealed, reterr);
+                r = write_input(sealer, project_input_of(project, stage, i), &seen[i], sealed,
+                                reterr);
         if (r >= 0 && sealed->text.failed)
                 r = error_no_memory(reterr);
         return r;
@@ -274,13 +280,14 @@ static int find_image(const struct imgc_sealer *sealer, const char *name, uint32
                       struct imgc_error **reterr)
 {
         *ret = project_find_image(sealer->project, name);
-        return *ret != UINT32_MAX ? 0 :
-                                    error_message(reterr, IMGC_ERROR_INVALID_ARGUMENT, -EINVAL, "seal", NULL,
-                                                  "the project has no image \"%.255s\"", name);
+        return *ret != UINT32_MAX ?
+                       0 :
+                       error_message(reterr, IMGC_ERROR_INVALID_ARGUMENT, -EINVAL, "seal", NULL,
+                                     "the project has no image \"%.255s\"", name);
 }
 
-IMGC_EXPORT int imgc_sealer_seal_next(struct imgc_sealer *sealer, const char *image, const char **ret_key,
-                                      struct imgc_error **reterr)
+IMGC_EXPORT int imgc_sealer_seal_next(struct imgc_sealer *sealer, const char *image,
+                                      const char **ret_key, struct imgc_error **reterr)
 {
         const struct project_image *found;
         uint32_t number, index = 0;
@@ -335,9 +342,9 @@ static int results_text(const struct imgc_sealer *sealer, const struct project_s
         return buffer_string(ret) ? 0 : -ENOMEM;
 }
 
-IMGC_EXPORT int imgc_sealer_set_results(struct imgc_sealer *sealer, const char *image, const char *stage,
-                                        const char *const *digests, size_t n_digests,
-                                        struct imgc_error **reterr)
+IMGC_EXPORT int imgc_sealer_set_results(struct imgc_sealer *sealer, const char *image,
+                                        const char *stage, const char *const *digests,
+                                        size_t n_digests, struct imgc_error **reterr)
 {
         _cleanup_buffer_ struct buffer text = {0};
         const struct project_stage *found;
@@ -356,13 +363,15 @@ IMGC_EXPORT int imgc_sealer_set_results(struct imgc_sealer *sealer, const char *
         if (!sealed->done || n_digests != found->n_results)
                 return error_message(reterr, IMGC_ERROR_INVALID_ARGUMENT, -EINVAL, "seal", NULL,
                                      "image \"%s\", stage \"%s\": %s", image, stage,
-                                     sealed->done ? "it has another number of results" : "it is not sealed");
+                                     sealed->done ? "it has another number of results" :
+                                                    "it is not sealed");
         r = results_text(sealer, found, digests, &text);
         if (r == -ENOMEM)
                 return error_no_memory(reterr);
         if (r < 0)
                 return error_message(reterr, IMGC_ERROR_INVALID_ARGUMENT, -EINVAL, "seal", NULL,
-                                     "image \"%s\", stage \"%s\": a digest is not one of %s", image, stage,
+                                     "image \"%s\", stage \"%s\": a digest is not one of %s", image,
+                                     stage,
                                      imgc_digest_algorithm_get_name(sealer->project->digest));
         free(sealed->results);
         sealed->results = TAKE_PTR(text.data);
@@ -371,7 +380,8 @@ IMGC_EXPORT int imgc_sealer_set_results(struct imgc_sealer *sealer, const char *
 
 /* ------------------------------------------------------------------------------ going on */
 
-static const char *check_adoption(const struct imgc_sealer *sealer, const struct imgc_manifest *manifest)
+static const char *check_adoption(const struct imgc_sealer *sealer,
+                                  const struct imgc_manifest *manifest)
 {
         const struct imgc_project *project = sealer->project;
 
@@ -413,7 +423,8 @@ IMGC_EXPORT int imgc_sealer_adopt(struct imgc_sealer *sealer, const struct imgc_
                 uint32_t number = project_find_image(sealer->project, image->name);
 
                 for (uint32_t s = 0; s < image->n_stages; s++) {
-                        const struct manifest_stage *stage = &manifest->stages[image->first_stage + s];
+                        const struct manifest_stage *stage =
+                                &manifest->stages[image->first_stage + s];
                         struct sealed *sealed =
                                 &sealer->stages[sealer->project->images[number].first_stage + s];
 
@@ -463,7 +474,8 @@ static int make_manifest(struct imgc_sealer *sealer, bool consume, struct imgc_m
                         continue;
                 line_add_image(&out, image);
                 buffer_add_char(&out, '\n');
-                for (uint32_t s = image->first_stage; s < image->first_stage + image->n_stages; s++) {
+                for (uint32_t s = image->first_stage; s < image->first_stage + image->n_stages;
+                     s++) {
                         struct buffer *text = &sealer->stages[s].text;
 
                         buffer_add(&out, text->data, text->size);
@@ -473,7 +485,8 @@ static int make_manifest(struct imgc_sealer *sealer, bool consume, struct imgc_m
         }
         if (out.failed)
                 return error_no_memory(reterr);
-        r = manifest_of_bytes(sealer->context, out.data, out.size, false, "manifest", true, ret, reterr);
+        r = manifest_of_bytes(sealer->context, out.data, out.size, false, "manifest", true, ret,
+                              reterr);
         if (r >= 0)
                 out = (struct buffer){0};
         return r;
@@ -498,7 +511,8 @@ static int check_no_results_needed(const struct imgc_project *project, struct im
 
                         if (input->type == IMGC_INPUT_IMAGE && input->by == IMGC_BY_OUTPUT)
                                 return fail_without_results(
-                                        input->place, project_stage_of(project, input->image, input->stage)->name,
+                                        input->place,
+                                        project_stage_of(project, input->image, input->stage)->name,
                                         reterr);
                 }
         }
@@ -506,8 +520,8 @@ static int check_no_results_needed(const struct imgc_project *project, struct im
 }
 
 IMGC_EXPORT int imgc_manifest_seal(struct imgc_context *context, struct imgc_project *project,
-                                   const struct imgc_seal_options *options, struct imgc_manifest **ret,
-                                   struct imgc_error **reterr)
+                                   const struct imgc_seal_options *options,
+                                   struct imgc_manifest **ret, struct imgc_error **reterr)
 {
         _cleanup_(imgc_sealer_freep) struct imgc_sealer *sealer = NULL;
         int r = check_no_results_needed(project, reterr);

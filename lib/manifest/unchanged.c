@@ -54,27 +54,31 @@ static bool has_same_inputs(const struct check *check, const struct project_stag
         if (stage->n_inputs != recorded->n_inputs)
                 return false;
         for (uint32_t i = 0; i < stage->n_inputs; i++) {
-                const struct project_input *input = project_input_of(check->settings.project, stage, i);
+                const struct project_input *input =
+                        project_input_of(check->settings.project, stage, i);
 
-                if (strcmp(input->name, check->manifest->inputs[recorded->first_input + i].name) != 0)
+                if (strcmp(input->name, check->manifest->inputs[recorded->first_input + i].name) !=
+                    0)
                         return false;
         }
         return true;
 }
 
 static int check_inputs(struct check *check, const char *image, const struct project_stage *stage,
-                        const struct manifest_stage *recorded, struct seen *seen, struct imgc_error **reterr)
+                        const struct manifest_stage *recorded, struct seen *seen,
+                        struct imgc_error **reterr)
 {
         int r = inputs_read(&check->settings, stage, SEEN_GONE, seen, reterr);
 
         for (uint32_t i = 0; r >= 0 && i < stage->n_inputs; i++) {
-                const struct project_input *input = project_input_of(check->settings.project, stage, i);
+                const struct project_input *input =
+                        project_input_of(check->settings.project, stage, i);
                 int told;
 
                 if (input->type == IMGC_INPUT_IMAGE)
                         continue;
-                r = is_same(check, input, &seen[i], &check->manifest->inputs[recorded->first_input + i],
-                            reterr);
+                r = is_same(check, input, &seen[i],
+                            &check->manifest->inputs[recorded->first_input + i], reterr);
                 if (r)
                         continue;
                 told = tell(check, image, stage->name, input->name);
@@ -102,27 +106,31 @@ static int check_stage(struct check *check, const char *image, const struct proj
         return r;
 }
 
-static int check_image(struct check *check, const struct manifest_image *image, struct imgc_error **reterr)
+static int check_image(struct check *check, const struct manifest_image *image,
+                       struct imgc_error **reterr)
 {
         const struct imgc_project *project = check->settings.project;
         uint32_t number = project_find_image(project, image->name);
         int r = 0;
 
         for (uint32_t i = 0; !r && i < image->n_stages; i++) {
-                const struct manifest_stage *recorded = &check->manifest->stages[image->first_stage + i];
-                uint32_t stage = number == UINT32_MAX ? UINT32_MAX :
-                                                        project_find_stage(project, number, recorded->name);
+                const struct manifest_stage *recorded =
+                        &check->manifest->stages[image->first_stage + i];
+                uint32_t stage = number == UINT32_MAX ?
+                                         UINT32_MAX :
+                                         project_find_stage(project, number, recorded->name);
 
-                r = stage == UINT32_MAX ? tell(check, image->name, recorded->name, NULL) :
-                                          check_stage(check, image->name,
-                                                      project_stage_of(project, number, stage), recorded,
-                                                      reterr);
+                r = stage == UINT32_MAX ?
+                            tell(check, image->name, recorded->name, NULL) :
+                            check_stage(check, image->name,
+                                        project_stage_of(project, number, stage), recorded, reterr);
         }
         return r;
 }
 
 IMGC_EXPORT int imgc_manifest_check_unchanged(const struct imgc_manifest *manifest,
-                                              struct imgc_context *context, struct imgc_project *project,
+                                              struct imgc_context *context,
+                                              struct imgc_project *project,
                                               const struct imgc_seal_options *options,
                                               imgc_input_changed_fn changed, void *userdata,
                                               struct imgc_error **reterr)
@@ -133,7 +141,8 @@ IMGC_EXPORT int imgc_manifest_check_unchanged(const struct imgc_manifest *manife
         if (r < 0)
                 return r;
         if (project->digest != manifest->digest)
-                return error_reason(reterr, IMGC_ERROR_INVALID_ARGUMENT, -EINVAL, "compare", manifest->name,
+                return error_reason(reterr, IMGC_ERROR_INVALID_ARGUMENT, -EINVAL, "compare",
+                                    manifest->name,
                                     "the project has another digest than the manifest");
         check.settings.flags = IMGC_SEAL_NO_LISTINGS;
         for (uint32_t i = 0; !r && i < manifest->n_images; i++)

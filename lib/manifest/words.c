@@ -8,9 +8,11 @@
 #include "manifest/json.h"
 
 static const char *const input_types[] = {
-        [IMGC_INPUT_OPTION] = "option", [IMGC_INPUT_LIST] = "list",     [IMGC_INPUT_SET] = "set",
-        [IMGC_INPUT_ENV] = "env",       [IMGC_INPUT_DIGEST] = "digest", [IMGC_INPUT_TREE] = "tree",
-        [IMGC_INPUT_FILE] = "file",     [IMGC_INPUT_FILES] = "files",   [IMGC_INPUT_IMAGE] = "image",
+        [IMGC_INPUT_OPTION] = "option", [IMGC_INPUT_LIST] = "list",
+        [IMGC_INPUT_SET] = "set",       [IMGC_INPUT_ENV] = "env",
+        [IMGC_INPUT_DIGEST] = "digest", [IMGC_INPUT_TREE] = "tree",
+        [IMGC_INPUT_FILE] = "file",     [IMGC_INPUT_FILES] = "files",
+        [IMGC_INPUT_IMAGE] = "image",
 };
 
 static const char *const on_changes[] = {
@@ -99,7 +101,8 @@ void fields_word(fields_t fields, char ret[static FIELDS_WORD_MAX])
         fields_t profile;
 
         for (size_t i = 0; i < ELEMENTSOF(profiles); i++)
-                if (fields_parse(profiles[i], &profile, &bad, &bad_size) >= 0 && profile == fields) {
+                if (fields_parse(profiles[i], &profile, &bad, &bad_size) >= 0 &&
+                    profile == fields) {
                         strcpy(ret, profiles[i]);
                         return;
                 }

@@ -183,6 +183,18 @@ static void add_upstream(struct reasons *reasons, const struct imgc_reason *firs
         reasons->planner->failed |= reasons->list.failed;
 }
 
+/* The first reason; of several about one entry the last, which tells of its content. */
+static const struct imgc_reason *find_cause(const struct reasons *reasons)
+{
+        const struct imgc_reason *first = reasons_at(reasons, 0);
+        size_t i = 0;
+
+        while (first->path && i + 1 < reasons_count(reasons) && first[i + 1].code == first->code &&
+               first[i + 1].path && !strcmp(first[i + 1].path, first->path))
+                i++;
+        return first + i;
+}
+
 void explain_link(struct reasons *reasons, const struct node *to, const struct imgc_record *whole)
 {
         struct planner *planner = reasons->planner;
@@ -198,7 +210,7 @@ void explain_link(struct reasons *reasons, const struct node *to, const struct i
         if (before)
                 explain_chain(&inner, to->image, 0, to->stage, before);
         if (reasons_count(&inner))
-                add_upstream(reasons, reasons_at(&inner, 0));
+                add_upstream(reasons, find_cause(&inner));
         else if (node_runs(planner, to) && own->size)
                 add_upstream(reasons, (const struct imgc_reason *)(const void *)own->data);
         else

@@ -296,26 +296,51 @@ static void explain_outputs(struct explainer *explainer)
         for (uint32_t k = 0; outputs[k]; k++) {
                 if (work->output_states[k] == IMGC_OUTPUT_MISSING)
                         reasons_add(explainer->reasons, IMGC_REASON_OUTPUT_MISSING, outputs[k], NULL, NULL, NULL);
+                else if (work->output_states[k] == IMGC_OUTPUT_CHANGED && work->outputs_unreachable)
+                        reasons_add(explainer->reasons, IMGC_REASON_UNREACHABLE, outputs[k], NULL, NULL, NULL);
                 else if (work->output_states[k] != IMGC_OUTPUT_VALID)
-                        reasons_add(explainer->reasons, IMGC_REASON_OUTPUT_CHANGED, outputs[k], NULL, NULL, NULL);
+                        reasons_add(explainer->reasons, IMGC_REASON_OUTPUT_CHANGED, outputs[k],
+                                    work->output_states[k] == IMGC_OUTPUT_OUTDATED ? "key" : "content", NULL, NULL);
         }
+}
+
+/* The record that is used of an image: what is restored, or made its outputs, or would serve; of
+ * one that is not needed, what a later image stands on. */
+static struct known *find_used(struct planner *planner, uint32_t image)
+{
+        struct image_work *work = &planner->images[image];
+        const uint32_t n = planner->project->images[image].n_stages;
+        struct node *last = n ? node_of(planner, image, n - 1) : NULL;
+
+        if (work->choice.restore || !last)
+                return work->choice.restore;
+        if (work->choice.decision == IMGC_DECISION_UP_TO_DATE && work->outputs_valid)
+                return work->output_record;
+        for (size_t i = 0; work->choice.decision == IMGC_DECISION_UP_TO_DATE && i < last->n_records; i++)
+                if (judge_is_present(last->records[i]) && judge_is_usable(planner, last->records[i]))
+                        return last->records[i];
+        for (uint32_t other = image + 1;
+             work->choice.decision == IMGC_DECISION_NOT_NEEDED && other < planner->project->n_images; other++) {
+                struct known *used = planner->images[other].choice.decision == IMGC_DECISION_NOT_NEEDED ?
+                                             NULL :
+                                             find_used(planner, other);
+
+                for (uint32_t s = n; used && s-- > 0;) {
+                        struct known *below = resolve_below(planner, used, node_of(planner, image, s));
+
+                        if (below && below->record && !below->malformed)
+                                return below;
+                }
+        }
+        return NULL;
 }
 
 static void explain_stale(struct planner *planner, uint32_t image, struct reasons *stale)
 {
-        struct image_work *work = &planner->images[image];
-        struct known *used = work->choice.restore;
+        const struct choice *choice = &planner->images[image].choice;
+        struct known *used = find_used(planner, image);
 
-        if (!used && work->choice.decision == IMGC_DECISION_UP_TO_DATE) {
-                const uint32_t n = planner->project->images[image].n_stages;
-                struct node *last = n ? node_of(planner, image, n - 1) : NULL;
-
-                used = work->outputs_valid ? work->output_record : NULL;
-                for (size_t i = 0; last && !used && i < last->n_records; i++)
-                        if (judge_is_present(last->records[i]) && judge_is_usable(planner, last->records[i]))
-                                used = last->records[i];
-        }
-        for (uint32_t s = 0; used && s < work->choice.first_run; s++) {
+        for (uint32_t s = 0; used && s < choice->first_run; s++) {
                 const struct node *node = node_of(planner, image, s);
                 struct known *below = resolve_below(planner, used, node);
 
@@ -324,6 +349,33 @@ static void explain_stale(struct planner *planner, uint32_t image, struct reason
                 if (below && below->record && !below->malformed)
                         explain_inputs(stale, node, below->record, IMGC_ON_CHANGE_STALE, used->record);
         }
+}
+
+static bool is_same_text(const char *a, const char *b)
+{
+        return (!a || !b) ? a == b : !strcmp(a, b);
+}
+
+/* What several stages stand on is told once. */
+static void drop_repeated(struct reasons *reasons)
+{
+        struct imgc_reason *all = reasons_at(reasons, 0);
+        size_t kept = 0;
+
+        for (size_t i = 0; i < reasons_count(reasons); i++) {
+                size_t k = all[i].code == IMGC_REASON_UPSTREAM ? 0 : kept;
+
+                while (k < kept && (all[k].code != all[i].code || all[k].cause != all[i].cause ||
+                                    !is_same_text(all[k].image, all[i].image) ||
+                                    !is_same_text(all[k].stage, all[i].stage) ||
+                                    !is_same_text(all[k].input, all[i].input) ||
+                                    !is_same_text(all[k].path, all[i].path) ||
+                                    !is_same_text(all[k].attribute, all[i].attribute)))
+                        k++;
+                if (k == kept)
+                        all[kept++] = all[i];
+        }
+        reasons->list.size = kept * sizeof(*all);
 }
 
 static void explain_runs(struct explainer *explainer)
@@ -376,6 +428,7 @@ void explain_image(struct planner *planner, uint32_t image)
         if (work->choice.decision >= IMGC_DECISION_RESUME && work->choice.decision <= IMGC_DECISION_REBUILD) {
                 explainer.nearest = find_nearest(planner, image);
                 explain_runs(&explainer);
+                drop_repeated(&reasons);
         }
         explain_stale(planner, image, &stale);
         work->reasons = reasons.list;

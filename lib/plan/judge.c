@@ -85,12 +85,22 @@ static struct known *know(struct planner *planner, const char *id, const struct 
 
 struct known *judge_know(struct planner *planner, const struct imgc_record *record)
 {
+        struct known *known;
         uint32_t number;
 
         if (!record || !record->id)
                 return NULL;
         number = table_get(&planner->by_id, record->id);
-        return number != TABLE_NOTHING ? planner->known[number] : know(planner, record->id, record);
+        if (number == TABLE_NOTHING)
+                return know(planner, record->id, record);
+        known = planner->known[number];
+        /* A store that did not give it by its id, and gives it now, is not to be trusted with it. */
+        if (!known->record) {
+                known->record = record;
+                known->malformed = is_malformed(record);
+                known->unreachable = true;
+        }
+        return known;
 }
 
 struct known *judge_find(struct planner *planner, const char *id)

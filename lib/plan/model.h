@@ -109,7 +109,7 @@ struct image_work {
         struct known *kept;
         uint8_t *output_states; /* enum imgc_output_state */
         struct known *output_record; /* of the first output, or NULL */
-        bool outputs_valid;
+        bool outputs_valid, outputs_unreachable;
         const char *kept_id;
         struct buffer reasons, stale; /* struct imgc_reason: explain.c */
         struct choice choice;

@@ -6,7 +6,7 @@
 #include "plan/model.h"
 
 static enum imgc_output_state look_at(struct planner *planner, const struct project_image *image, const char *path,
-                                      struct known **ret)
+                                      struct known **ret, bool *ret_unreachable)
 {
         const struct imgc_plan_lookup *lookup = planner->lookup;
         struct imgc_recorded_output output = {.size = sizeof(output)};
@@ -21,6 +21,7 @@ static enum imgc_output_state look_at(struct planner *planner, const struct proj
         int there = lookup->get_state(lookup->userdata, &query, &digest);
 
         *ret = recorded > 0 && output.id ? judge_find(planner, output.id) : NULL;
+        *ret_unreachable = recorded < 0 || there < 0 || (*ret && (*ret)->unreachable);
         if (there == 0)
                 return IMGC_OUTPUT_MISSING;
         if (there < 0 || recorded <= 0 || !digest || !output.digest || strcmp(digest, output.digest) != 0)
@@ -50,10 +51,14 @@ int outputs_judge(struct planner *planner, struct imgc_error **reterr)
                         n++;
                 work->output_states = planner_alloc(planner, n, 1);
                 work->output_record = NULL;
+                work->outputs_unreachable = false;
                 for (uint32_t k = 0; work->output_states && k < n; k++) {
                         struct known *made_by;
+                        bool unreachable;
 
-                        work->output_states[k] = (uint8_t)look_at(planner, image, image->outputs[k], &made_by);
+                        work->output_states[k] = (uint8_t)look_at(planner, image, image->outputs[k], &made_by,
+                                                                   &unreachable);
+                        work->outputs_unreachable |= unreachable;
                         if (!k)
                                 work->output_record = made_by;
                         else if (made_by != work->output_record && work->output_states[k] == IMGC_OUTPUT_VALID)

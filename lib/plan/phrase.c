@@ -286,7 +286,9 @@ static void add_reason(struct buffer *out, enum imgc_reason_code code, const str
         case IMGC_REASON_OUTPUT_MISSING:
         case IMGC_REASON_OUTPUT_CHANGED:
                 add_visible(out, reason->path ? reason->path : "");
-                buffer_add_string(out, code == IMGC_REASON_OUTPUT_MISSING ? " is missing" : " is not what was built");
+                buffer_add_string(out, code == IMGC_REASON_OUTPUT_MISSING ? " is missing" :
+                                       is_attribute(reason, "key")      ? " was made from something else" :
+                                                                          " is not what was built");
                 break;
         default:
                 add_record_reason(out, code, reason);

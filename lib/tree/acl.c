@@ -62,8 +62,7 @@ static bool entries_are_valid(const struct acl_entry *entries, size_t n)
         }
         if ((seen & (TAG_USER | TAG_GROUP)) && !(seen & TAG_MASK))
                 return false;
-        return (seen & TAG_USER_OBJ) && (seen & TAG_GROUP_OBJ) &&
-               (seen & TAG_OTHER);
+        return (seen & TAG_USER_OBJ) && (seen & TAG_GROUP_OBJ) && (seen & TAG_OTHER);
 }
 
 static void add_entry(struct buffer *buffer, const struct acl_entry *entry)
@@ -148,7 +147,8 @@ static const char *parse_entry(const char *p, const char *end, struct acl_entry 
 
                 while (p < end && *p >= '0' && *p <= '9' && id < UINT32_MAX)
                         id = id * 10 + (uint64_t)(*p++ - '0');
-                if (ret->tag > TAG_GROUP_OBJ || id >= UINT32_MAX || (*start == '0' && p - start > 1))
+                if (ret->tag > TAG_GROUP_OBJ || id >= UINT32_MAX ||
+                    (*start == '0' && p - start > 1))
                         return NULL;
                 ret->tag = (uint16_t)(ret->tag << 1); /* TAG_USER, TAG_GROUP */
                 ret->id = (uint32_t)id;

@@ -63,8 +63,9 @@ static const char *check_device(struct span value)
 {
         struct span system, major;
 
-        if (!split(&value, ',', &system) || !split(&value, ',', &major) || !span_is(system, "linux") ||
-            !is_number(major, UINT32_MAX) || !is_number(value, UINT32_MAX))
+        if (!split(&value, ',', &system) || !split(&value, ',', &major) ||
+            !span_is(system, "linux") || !is_number(major, UINT32_MAX) ||
+            !is_number(value, UINT32_MAX))
                 return "malformed device";
         return NULL;
 }
@@ -79,7 +80,8 @@ static const char *check_time(struct span value)
         negative = seconds.size && *seconds.data == '-';
         seconds.data += negative;
         seconds.size -= negative;
-        if (!is_number(seconds, (uint64_t)INT64_MAX + negative) || (negative && span_is(seconds, "0")))
+        if (!is_number(seconds, (uint64_t)INT64_MAX + negative) ||
+            (negative && span_is(seconds, "0")))
                 return "malformed time";
         for (size_t i = 0; i < 9; i++)
                 if (value.data[i] < '0' || value.data[i] > '9')
@@ -89,8 +91,13 @@ static const char *check_time(struct span value)
 
 static const char *check_flags(struct span value)
 {
-        static const char *const sets[] = {"nodump", "sappnd", "schg", "nodump,sappnd", "nodump,schg",
-                                           "sappnd,schg", "nodump,sappnd,schg"};
+        static const char *const sets[] = {"nodump",
+                                           "sappnd",
+                                           "schg",
+                                           "nodump,sappnd",
+                                           "nodump,schg",
+                                           "sappnd,schg",
+                                           "nodump,sappnd,schg"};
 
         for (size_t i = 0; i < ELEMENTSOF(sets); i++)
                 if (span_is(value, sets[i]))
@@ -151,7 +158,8 @@ static const char *check_xattr(struct line_checker *checker, const struct attrib
 
 /* ------------------------------------------------------------------------------ attributes */
 
-static const char *check_value(struct line_checker *checker, const struct attribute *a, enum entry_type type)
+static const char *check_value(struct line_checker *checker, const struct attribute *a,
+                               enum entry_type type)
 {
         switch (a->keyword) {
         case KEYWORD_TYPE:
@@ -186,8 +194,8 @@ static const char *check_value(struct line_checker *checker, const struct attrib
         }
 }
 
-static const char *check_complete(struct line_checker *checker, const struct line *line, enum entry_type type,
-                                  uint32_t seen)
+static const char *check_complete(struct line_checker *checker, const struct line *line,
+                                  enum entry_type type, uint32_t seen)
 {
         if (line_is_bare(checker->listing, line))
                 return NULL;
@@ -236,7 +244,8 @@ static const char *check_attributes(struct line_checker *checker, const struct l
                         return "keywords doubled or out of order";
                 if (a.keyword == KEYWORD_TYPE)
                         type = type_of(a.value);
-                if (a.keyword != KEYWORD_XATTR && !has_field(listing->fields, keyword_field(a.keyword)))
+                if (a.keyword != KEYWORD_XATTR &&
+                    !has_field(listing->fields, keyword_field(a.keyword)))
                         return "keyword of a field that does not count";
                 reason = check_value(checker, &a, type);
                 if (reason)
@@ -276,7 +285,7 @@ static const char *check_name(struct span name)
         if (name.size < 3 || memcmp(p, "./", 2) != 0)
                 return "a name begins with ./";
         for (p += 2;;) {
-                int c = p == end                            ? '/' :
+                int c = p == end                           ? '/' :
                         escape_is_plain((unsigned char)*p) ? (unsigned char)*p++ :
                                                              escape_next(&p, end);
 

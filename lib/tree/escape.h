@@ -9,7 +9,8 @@
 /* Whether a listing has this byte as it is: printable ASCII but space # = \ * ? [ */
 static inline bool escape_is_plain(unsigned char c)
 {
-        static const uint64_t plain[4] = {0x5ffffbf600000000, 0x7fffffffe7ffffff, 0, 0}; /* a bit a byte */
+        static const uint64_t plain[4] = {0x5ffffbf600000000, 0x7fffffffe7ffffff, 0,
+                                          0}; /* a bit a byte */
 
         return plain[c >> 6] >> (c & 63) & 1;
 }

@@ -76,7 +76,7 @@ static int pattern_split(struct pattern *pattern, const char *text)
 
                 c->text = p;
                 c->size = (size_t)(end - p);
-                        c->any = c->size >= 2 && strspn(p, "*") >= c->size;
+                c->any = c->size >= 2 && strspn(p, "*") >= c->size;
                 p = end + (*end == '\\');
                 if (!*p)
                         return 0;

@@ -4,14 +4,14 @@
 #include <errno.h>
 
 const char *const field_names[N_FIELDS] = {
-        "type", "mode", "exec",  "uid", "gid",   "size",  "device",  "link", "hardlink",
-        "time", "flags", "acl", "xattr", "label", "overlay", "content",
+        "type",     "mode", "exec",  "uid", "gid",   "size",  "device",  "link",
+        "hardlink", "time", "flags", "acl", "xattr", "label", "overlay", "content",
 };
 
 #define B(name)        FIELD_BIT(FIELD_##name)
 #define FIELDS_CONTENT (B(TYPE) | B(EXEC) | B(SIZE) | B(LINK) | B(CONTENT))
-#define FIELDS_IMAGE                                                                           \
-        (B(TYPE) | B(MODE) | B(UID) | B(GID) | B(SIZE) | B(DEVICE) | B(LINK) | B(HARDLINK) |   \
+#define FIELDS_IMAGE                                                                         \
+        (B(TYPE) | B(MODE) | B(UID) | B(GID) | B(SIZE) | B(DEVICE) | B(LINK) | B(HARDLINK) | \
          B(ACL) | B(XATTR) | B(CONTENT))
 #define FIELDS_OUTPUT (FIELDS_IMAGE | B(LABEL))
 #define FIELDS_EXACT  (FIELDS_OUTPUT | B(OVERLAY) | B(TIME) | B(FLAGS))
@@ -40,7 +40,8 @@ int fields_parse(const char *text, fields_t *ret, const char **ret_bad, size_t *
         for (const char *p = text;; p++) {
                 size_t n = strcspn(p, ","), f = 0;
 
-                while (f < N_FIELDS && (strlen(field_names[f]) != n || memcmp(field_names[f], p, n) != 0))
+                while (f < N_FIELDS &&
+                       (strlen(field_names[f]) != n || memcmp(field_names[f], p, n) != 0))
                         f++;
                 if (f == N_FIELDS) {
                         *ret_bad = p;

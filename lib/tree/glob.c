@@ -5,7 +5,8 @@
 
 #include "tree/exclude.h"
 
-struct class {
+struct class
+{
         const char *name;
         bool (*contains)(unsigned char c);
 };
@@ -122,7 +123,7 @@ static const char *bracket_matches(const char *p, const char *end, unsigned char
                 negated = true;
                 p++;
         }
-        for (const char *first = p; p < end; ) {
+        for (const char *first = p; p < end;) {
                 if (*p == ']' && p > first) {
                         *ret_matches = matches != negated;
                         return p + 1;
@@ -207,7 +208,7 @@ const char *glob_check(const char *pattern, size_t pattern_size)
 {
         const char *end = pattern + pattern_size;
 
-        for (const char *p = pattern; p < end; ) {
+        for (const char *p = pattern; p < end;) {
                 if (*p == '\\') {
                         if (end - p < 2)
                                 return "nothing follows the last backslash";

@@ -23,8 +23,8 @@ IMGC_EXPORT int imgc_tree_iterator_new(struct imgc_tree *tree, struct imgc_tree_
         struct imgc_tree_iterator *iterator;
 
         if (!tree->listing.data)
-                return error_reason(reterr, IMGC_ERROR_INVALID_ARGUMENT, -ENODATA, "walk a tree", NULL,
-                                    "it was read without its listing");
+                return error_reason(reterr, IMGC_ERROR_INVALID_ARGUMENT, -ENODATA, "walk a tree",
+                                    NULL, "it was read without its listing");
         iterator = imgc_io_calloc(1, sizeof(*iterator));
         if (!iterator)
                 return error_no_memory(reterr);
@@ -54,7 +54,8 @@ static size_t add_text(struct imgc_tree_iterator *iterator, struct span text)
         return start;
 }
 
-IMGC_EXPORT int imgc_tree_iterator_next(struct imgc_tree_iterator *iterator, struct imgc_error **reterr)
+IMGC_EXPORT int imgc_tree_iterator_next(struct imgc_tree_iterator *iterator,
+                                        struct imgc_error **reterr)
 {
         const struct listing *listing = &iterator->tree->listing;
         struct attribute a;
@@ -85,8 +86,9 @@ IMGC_EXPORT size_t imgc_tree_iterator_get_n_attributes(const struct imgc_tree_it
         return iterator->pairs.size / sizeof(struct pair);
 }
 
-IMGC_EXPORT int imgc_tree_iterator_get_attribute(const struct imgc_tree_iterator *iterator, size_t index,
-                                                 const char **ret_keyword, const char **ret_value)
+IMGC_EXPORT int imgc_tree_iterator_get_attribute(const struct imgc_tree_iterator *iterator,
+                                                 size_t index, const char **ret_keyword,
+                                                 const char **ret_value)
 {
         struct pair pair;
 

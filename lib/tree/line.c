@@ -46,7 +46,8 @@ bool keyword_may_stand_on(enum keyword keyword, enum entry_type type)
 
 enum entry_type type_of(struct span word)
 {
-        static const char *const words[N_TYPES] = {"file", "dir", "link", "fifo", "socket", "char", "block"};
+        static const char *const words[N_TYPES] = {"file",   "dir",  "link", "fifo",
+                                                   "socket", "char", "block"};
         int t = 0;
 
         while (t < N_TYPES && !span_is(word, words[t]))
@@ -88,7 +89,8 @@ enum keyword keyword_of(struct span name)
         case 'x':
                 if (IS("xxh128"))
                         return KEYWORD_DIGEST;
-                return name.size > 6 && !memcmp(name.data, "xattr.", 6) ? KEYWORD_XATTR : N_KEYWORDS;
+                return name.size > 6 && !memcmp(name.data, "xattr.", 6) ? KEYWORD_XATTR :
+                                                                          N_KEYWORDS;
         default:
                 return N_KEYWORDS;
         }
@@ -159,8 +161,8 @@ bool line_get_attribute(const struct line *line, enum keyword keyword, struct at
 
 bool line_is_bare(const struct listing *listing, const struct line *line)
 {
-        const fields_t always = FIELD_BIT(FIELD_MODE) | FIELD_BIT(FIELD_UID) | FIELD_BIT(FIELD_GID) |
-                                FIELD_BIT(FIELD_TIME);
+        const fields_t always = FIELD_BIT(FIELD_MODE) | FIELD_BIT(FIELD_UID) |
+                                FIELD_BIT(FIELD_GID) | FIELD_BIT(FIELD_TIME);
 
         return listing->fields & always && span_is(line->rest, " type=dir");
 }

@@ -10,10 +10,10 @@
 
 struct group {
         struct group *next;
-        struct stat stat;  /* as the first member that was met saw it */
-        const char *text;  /* " type=… …\n"; set when that member was read */
-        uint64_t size;     /* bytes of content */
-        char *first;       /* while the listing is written: the first member's escaped name */
+        struct stat stat; /* as the first member that was met saw it */
+        const char *text; /* " type=… …\n"; set when that member was read */
+        uint64_t size;    /* bytes of content */
+        char *first;      /* while the listing is written: the first member's escaped name */
         size_t first_size;
 };
 

@@ -74,8 +74,8 @@ static int read_flags(struct walk *walk, const struct place *place, int fd, uint
 }
 
 /* Writes the line of what was read into the worker's arena. */
-static int finish_text(struct walk *walk, const struct place *place, const struct entry_facts *facts,
-                       const char **ret)
+static int finish_text(struct walk *walk, const struct place *place,
+                       const struct entry_facts *facts, const char **ret)
 {
         struct walk_worker *w = place->worker;
 
@@ -214,7 +214,8 @@ static int hash_content(struct walk *walk, const struct place *place, int fd, co
 {
         int r;
 
-        if (st->st_size >= BIG_FILE_BYTES && (uint64_t)st->st_blocks * 512 < (uint64_t)st->st_size) {
+        if (st->st_size >= BIG_FILE_BYTES &&
+            (uint64_t)st->st_blocks * 512 < (uint64_t)st->st_size) {
                 *ret_size = (uint64_t)st->st_size;
                 r = hash_sparse(walk, place, fd, (uint64_t)st->st_size, digest);
         } else {
@@ -393,7 +394,8 @@ static bool needs_open(fields_t fields, const struct stat *st)
 
 /* A directory tells the types of its own entries, not of what is mounted on them: there the type
  * that was found counts. Elsewhere another type is a change. */
-static int settle_type(struct walk *walk, const struct place *place, const struct stat *st, uint8_t *type)
+static int settle_type(struct walk *walk, const struct place *place, const struct stat *st,
+                       uint8_t *type)
 {
         uint64_t here, there;
         int r;
@@ -413,7 +415,8 @@ static int settle_type(struct walk *walk, const struct place *place, const struc
 
 static int stat_by_name(struct walk *walk, const struct place *place, struct stat *ret)
 {
-        int r = imgc_io_fstatat(place->dirfd, place->name, ret, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH);
+        int r = imgc_io_fstatat(place->dirfd, place->name, ret,
+                                AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH);
 
         return r < 0 ? fail_here(walk, place, changed_if_gone(r), "read") : 0;
 }

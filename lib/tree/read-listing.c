@@ -62,7 +62,8 @@ static const char *check_place(struct part *part, const struct line *line)
                                 break;
                         part->parents.size -= sizeof(above);
                 }
-                if (!part->parents.size || memchr(name.data + above + 1, '/', name.size - above - 1))
+                if (!part->parents.size ||
+                    memchr(name.data + above + 1, '/', name.size - above - 1))
                         return "no directory above it is listed";
         }
         if (part->parents.size / sizeof(above) > LIMIT_DEPTH)
@@ -73,7 +74,8 @@ static const char *check_place(struct part *part, const struct line *line)
 }
 
 /* Takes a line apart as far as it goes: nothing is known of it. */
-static bool find_line(const struct listing *listing, size_t offset, struct line *ret, size_t *ret_next)
+static bool find_line(const struct listing *listing, size_t offset, struct line *ret,
+                      size_t *ret_next)
 {
         const char *start = listing->data + offset;
         const char *end = memchr(start, '\n', listing->size - offset), *space;
@@ -171,9 +173,10 @@ static void cut(const struct listing *listing, struct part *parts, size_t n)
         size_t start = listing->header_size;
 
         for (size_t i = 0; i < n; i++) {
-                size_t end = i + 1 == n ? listing->size :
-                                          listing->header_size +
-                                                  (listing->size - listing->header_size) / n * (i + 1);
+                size_t end = i + 1 == n ?
+                                     listing->size :
+                                     listing->header_size +
+                                             (listing->size - listing->header_size) / n * (i + 1);
                 const char *feed = memchr(listing->data + end - 1, '\n', listing->size - end + 1);
 
                 end = feed ? (size_t)(feed - listing->data) + 1 : listing->size;
@@ -192,7 +195,8 @@ static void read_parts(struct part *parts, size_t n)
 {
         size_t started = 1;
 
-        while (started < n && imgc_io_thread_create(&parts[started].thread, read_part, &parts[started]) >= 0)
+        while (started < n &&
+               imgc_io_thread_create(&parts[started].thread, read_part, &parts[started]) >= 0)
                 started++;
         read_part(&parts[0]);
         for (size_t i = 1; i < started; i++)
@@ -286,7 +290,8 @@ const char *listing_read_header(const char *data, size_t size, struct listing *r
                 return "not a listing: it does not begin with \"" LISTING_MAGIC "\"";
         if (!end)
                 return "the header has no end";
-        if ((size_t)(end - p) < strlen(digest_word) || memcmp(p, digest_word, strlen(digest_word)) != 0)
+        if ((size_t)(end - p) < strlen(digest_word) ||
+            memcmp(p, digest_word, strlen(digest_word)) != 0)
                 return "the header names no digest";
         p += strlen(digest_word);
         space = memchr(p, ' ', (size_t)(end - p));
@@ -338,8 +343,9 @@ int listing_read(struct imgc_context *context, const char *data, size_t size, co
                 line++; /* the header */
         }
         if (reason)
-                return error_message(reterr, IMGC_ERROR_SYNTAX, -EBADMSG, "parse", name, "%s:%llu: %s",
-                                     name, (unsigned long long)(first_line + line), reason);
+                return error_message(reterr, IMGC_ERROR_SYNTAX, -EBADMSG, "parse", name,
+                                     "%s:%llu: %s", name, (unsigned long long)(first_line + line),
+                                     reason);
         *ret = listing;
         *ret_summary = summary;
         return 0;

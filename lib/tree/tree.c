@@ -18,7 +18,8 @@
 static int read_options(const struct imgc_tree_options *given, struct imgc_tree_options *ret,
                         fields_t *ret_fields, struct imgc_error **reterr)
 {
-        const uint32_t flags = IMGC_TREE_ONE_FILESYSTEM | IMGC_TREE_IGNORE_ROOT | IMGC_TREE_DIGEST_ONLY;
+        const uint32_t flags = IMGC_TREE_ONE_FILESYSTEM | IMGC_TREE_IGNORE_ROOT |
+                               IMGC_TREE_DIGEST_ONLY;
         const char *bad;
         size_t bad_size;
         int r;
@@ -31,13 +32,15 @@ static int read_options(const struct imgc_tree_options *given, struct imgc_tree_
                                             "tree options of an unknown size");
                 memcpy(ret, given, MIN(given->size, sizeof(*ret)));
         }
-        if (ret->digest > IMGC_DIGEST_SHA256 || ret->kind > IMGC_TREE_KIND_LISTING || ret->flags & ~flags)
+        if (ret->digest > IMGC_DIGEST_SHA256 || ret->kind > IMGC_TREE_KIND_LISTING ||
+            ret->flags & ~flags)
                 return error_reason(reterr, IMGC_ERROR_INVALID_ARGUMENT, -EINVAL, "read", NULL,
                                     "unknown value in tree options");
         r = fields_parse(ret->fields, ret_fields, &bad, &bad_size);
         if (r < 0)
                 return error_message(reterr, IMGC_ERROR_INVALID_ARGUMENT, r, "parse", NULL,
-                                     "unknown profile or field '%.*s'", (int)MIN(bad_size, (size_t)64), bad);
+                                     "unknown profile or field '%.*s'",
+                                     (int)MIN(bad_size, (size_t)64), bad);
         return 0;
 }
 
@@ -62,7 +65,8 @@ static int check_listing_options(const struct imgc_tree_options *o, fields_t fie
 
 /* ------------------------------------------------------------------------------ listings */
 
-static void set_fields(struct imgc_tree *tree, fields_t fields, enum imgc_digest_algorithm algorithm)
+static void set_fields(struct imgc_tree *tree, fields_t fields,
+                       enum imgc_digest_algorithm algorithm)
 {
         tree->fields = fields;
         tree->algorithm = algorithm;
@@ -112,7 +116,8 @@ static int parse_listing(struct imgc_context *context, struct buffer *bytes, con
 }
 
 IMGC_EXPORT int imgc_tree_parse(struct imgc_context *context, const void *data, size_t data_bytes,
-                                const char *name, struct imgc_tree **ret, struct imgc_error **reterr)
+                                const char *name, struct imgc_tree **ret,
+                                struct imgc_error **reterr)
 {
         _cleanup_buffer_ struct buffer copy = {0};
 
@@ -145,8 +150,8 @@ static int read_whole_file(int fd, const struct stat *before, struct buffer *ret
         return stat_is_same(before, &after) ? 0 : -ESTALE;
 }
 
-static int read_listing_file(struct imgc_context *context, int fd, const struct stat *st, const char *path,
-                             struct imgc_tree **ret, struct imgc_error **reterr)
+static int read_listing_file(struct imgc_context *context, int fd, const struct stat *st,
+                             const char *path, struct imgc_tree **ret, struct imgc_error **reterr)
 {
         _cleanup_buffer_ struct buffer bytes = {0};
         int r = read_whole_file(fd, st, &bytes);
@@ -179,8 +184,9 @@ static int looks_like_listing(int fd, bool *ret)
 
 /* ------------------------------------------------------------------------------ reading */
 
-static int tree_of_walk(struct walk *walk, const struct walk_options *options, enum imgc_tree_kind kind,
-                        struct imgc_tree **ret, struct imgc_error **reterr)
+static int tree_of_walk(struct walk *walk, const struct walk_options *options,
+                        enum imgc_tree_kind kind, struct imgc_tree **ret,
+                        struct imgc_error **reterr)
 {
         _cleanup_(imgc_tree_unrefp) struct imgc_tree *tree = tree_alloc(kind);
         struct walk_result result = {0};
@@ -267,14 +273,15 @@ static int open_input(int dirfd, const char *path, uint32_t kind, struct opened 
 }
 
 static int read_opened(struct imgc_context *context, struct opened *opened, const char *path,
-                       const struct imgc_tree_options *o, fields_t fields, struct imgc_tree **ret, struct imgc_error **reterr)
+                       const struct imgc_tree_options *o, fields_t fields, struct imgc_tree **ret,
+                       struct imgc_error **reterr)
 {
         _cleanup_(imgc_tree_unrefp) struct imgc_tree *tree = NULL;
         _cleanup_(exclude_freep) struct exclude *exclude = NULL;
         _cleanup_(walk_freep) struct walk *walk = NULL;
-        enum imgc_digest_algorithm algorithm =
-                o->digest == IMGC_DIGEST_DEFAULT ? IMGC_DIGEST_XXH128 :
-                                                   (enum imgc_digest_algorithm)o->digest;
+        enum imgc_digest_algorithm algorithm = o->digest == IMGC_DIGEST_DEFAULT ?
+                                                       IMGC_DIGEST_XXH128 :
+                                                       (enum imgc_digest_algorithm)o->digest;
         struct walk_options options = {
                 .style = {fields, algorithm, o->uid, o->gid},
                 .flags = o->flags,
@@ -334,7 +341,8 @@ IMGC_EXPORT int imgc_tree_read_at(struct imgc_context *context, int dirfd, const
                 return error_errno(reterr, r, "open", path);
         if (o.kind != IMGC_TREE_KIND_AUTO && o.kind != opened.kind)
                 return error_reason(reterr, IMGC_ERROR_UNSUPPORTED, -ENOTSUP, "read", path,
-                                    "it is a %s, not a %s", kind_name(opened.kind), kind_name(o.kind));
+                                    "it is a %s, not a %s", kind_name(opened.kind),
+                                    kind_name(o.kind));
         return read_opened(context, &opened, path, &o, fields, ret, reterr);
 }
 

@@ -15,7 +15,8 @@ static int64_t now_ns(void)
         return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-static void add_path(const struct walk *walk, const struct node *node, const char *name, struct buffer *path)
+static void add_path(const struct walk *walk, const struct node *node, const char *name,
+                     struct buffer *path)
 {
         buffer_add_string(path, walk->options->label);
         if (node && (node->parent || name)) {
@@ -87,7 +88,8 @@ int walk_tell_progress(void *userdata)
         if (now < walk->next_progress_ns)
                 return 0;
         walk->next_progress_ns = now + PROGRESS_NS;
-        return walk->context->progress(walk->context->progress_userdata, &progress) ? -ECANCELED : 0;
+        return walk->context->progress(walk->context->progress_userdata, &progress) ? -ECANCELED :
+                                                                                      0;
 }
 
 int walk_check(struct walk *walk, uint32_t worker_index, uint64_t bytes)

@@ -108,7 +108,8 @@ static int list_directory(struct walk *walk, struct walk_worker *w, struct node 
         if (n)
                 memcpy(node->entries, w->entries.data, w->entries.size);
         w->n_entries += n;
-        if (atomic_fetch_add_explicit(&walk->n_entries, n, memory_order_relaxed) + n > LIMIT_ENTRIES)
+        if (atomic_fetch_add_explicit(&walk->n_entries, n, memory_order_relaxed) + n >
+            LIMIT_ENTRIES)
                 return walk_fail_limit(walk, node, NULL, "the tree has too many entries");
         return 0;
 }
@@ -135,8 +136,12 @@ static int take_in(struct walk *walk, uint32_t worker, struct node *node, int fd
                    struct range *ret_first)
 {
         struct walk_worker *w = &walk->workers[worker];
-        struct place place = {.worker = w, .worker_index = worker, .node = node, .name = "",
-                              .dirfd = fd, .fd = -1};
+        struct place place = {.worker = w,
+                              .worker_index = worker,
+                              .node = node,
+                              .name = "",
+                              .dirfd = fd,
+                              .fd = -1};
         int r;
 
         r = imgc_io_fstat(fd, &node->stat);
@@ -249,8 +254,11 @@ static int work_on(struct walk *walk, uint32_t worker, struct range range, struc
 {
         struct node *node = range.node;
         struct rest rest = {.walk = walk, .worker = worker, .range = &range};
-        struct place place = {.worker = &walk->workers[worker], .worker_index = worker,
-                              .node = node, .dirfd = node->fd, .fd = -1};
+        struct place place = {.worker = &walk->workers[worker],
+                              .worker_index = worker,
+                              .node = node,
+                              .dirfd = node->fd,
+                              .fd = -1};
         int r;
 
         *ret_next = (struct range){0};
@@ -279,9 +287,10 @@ static int work_on(struct walk *walk, uint32_t worker, struct range range, struc
                 }
                 if (range.first < range.end) {
                         node_add_range(&walk->nodes, node);
-                        r = queue_push(&walk->queue, worker, range,
-                                       atomic_load_explicit(&walk->n_entries, memory_order_relaxed) >=
-                                               ENTRIES_PER_THREAD);
+                        r = queue_push(
+                                &walk->queue, worker, range,
+                                atomic_load_explicit(&walk->n_entries, memory_order_relaxed) >=
+                                        ENTRIES_PER_THREAD);
                         if (r < 0)
                                 return walk_fail(walk, r, "read", node, NULL);
                 }
@@ -336,7 +345,8 @@ int walk_new(struct imgc_context *context, const struct walk_options *options, s
         walk->options = options;
         walk->fields = options->style.fields;
         walk->n_workers = context_get_threads(context);
-        walk->queue_ops = (struct queue_ops){.work = work, .tick = walk_tell_progress, .userdata = walk};
+        walk->queue_ops =
+                (struct queue_ops){.work = work, .tick = walk_tell_progress, .userdata = walk};
         walk_start_progress(walk);
         pthread_mutex_init(&walk->error_lock, NULL);
         open_nodes_init(&walk->nodes);
@@ -441,7 +451,8 @@ int walk_directory(struct walk *walk, int fd, struct imgc_error **reterr)
 
 int walk_single(struct walk *walk, int path_fd, int file_fd, struct imgc_error **reterr)
 {
-        struct place place = {.worker = &walk->workers[0], .name = "", .dirfd = path_fd, .fd = file_fd};
+        struct place place = {
+                .worker = &walk->workers[0], .name = "", .dirfd = path_fd, .fd = file_fd};
         struct stat st;
         int r;
 

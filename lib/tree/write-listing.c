@@ -38,8 +38,8 @@ static int write_link(struct writer *writer, size_t name_start, struct group *gr
 
         if (!writer->tells_links || !group->first) {
                 if (writer->tells_links) {
-                        group->first = arena_copy(&writer->walk->links.arena, out->data + name_start,
-                                                  name_size);
+                        group->first = arena_copy(&writer->walk->links.arena,
+                                                  out->data + name_start, name_size);
                         if (!group->first)
                                 return -ENOMEM;
                         group->first_size = name_size;
@@ -180,7 +180,8 @@ int walk_write_listing(struct walk *walk, struct walk_result *ret, struct imgc_e
                                     "a path has more than %u bytes", LIMIT_PATH_BYTES);
         if (r == -EMSGSIZE)
                 return error_reason(reterr, IMGC_ERROR_LIMIT, r, "read", walk->options->label,
-                                    "an entry's line has more than %u bytes", LIMIT_LISTING_LINE_BYTES);
+                                    "an entry's line has more than %u bytes",
+                                    LIMIT_LISTING_LINE_BYTES);
         if (r == -ECANCELED)
                 return error_reason(reterr, IMGC_ERROR_CANCELLED, r, "read", walk->options->label,
                                     "cancelled");

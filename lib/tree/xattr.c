@@ -148,7 +148,8 @@ int xattrs_format(struct xattr_scratch *scratch, const struct xattr_source *sour
         add_acl(buffer, " acl.access=", &scratch->acl_access);
         add_acl(buffer, " acl.default=", &scratch->acl_default);
         buffer_add(buffer, xattrs.data, xattrs.size);
-        return buffer->failed || xattrs.failed || scratch->acl_access.failed || scratch->acl_default.failed ?
+        return buffer->failed || xattrs.failed || scratch->acl_access.failed ||
+                               scratch->acl_default.failed ?
                        -ENOMEM :
                        0;
 }

@@ -10,9 +10,9 @@
 #include "core/io.h"
 
 const char *const call_names[N_CALLS] = {
-        "calloc",      "fgetflags", "fgetxattr", "flistxattr", "fstat",    "fstatat",
-        "getdents",    "getflagsat", "getxattrat", "listxattrat", "lseek", "malloc",
-        "mount_id",    "openat",    "read",      "readlinkat", "realloc",  "thread_create",
+        "calloc",   "fgetflags",  "fgetxattr",  "flistxattr",  "fstat",   "fstatat",
+        "getdents", "getflagsat", "getxattrat", "listxattrat", "lseek",   "malloc",
+        "mount_id", "openat",     "read",       "readlinkat",  "realloc", "thread_create",
 };
 
 struct inject_mode inject_mode;
@@ -65,7 +65,7 @@ static bool is_gone(const char *name)
 }
 
 /* What the linker calls the true ones, and what it calls instead of them. */
-#define WRAP(type, name, ...)                  \
+#define WRAP(type, name, ...)                    \
         type __real_imgc_io_##name(__VA_ARGS__); \
         type __wrap_imgc_io_##name(__VA_ARGS__); \
         type __wrap_imgc_io_##name(__VA_ARGS__)
@@ -115,7 +115,8 @@ WRAP(int, fstatat, int dirfd, const char *name, struct stat *ret, int flags)
 {
         if (fails(CALL_FSTATAT, false))
                 return -EIO;
-        return is_gone(name) ? inject_mode.gone_errno : __real_imgc_io_fstatat(dirfd, name, ret, flags);
+        return is_gone(name) ? inject_mode.gone_errno :
+                               __real_imgc_io_fstatat(dirfd, name, ret, flags);
 }
 
 WRAP(int, mount_id, int dirfd, const char *name, uint64_t *ret)
@@ -173,12 +174,14 @@ WRAP(ssize_t, flistxattr, int fd, char *list, size_t size)
 
 WRAP(ssize_t, fgetxattr, int fd, const char *name, void *value, size_t size)
 {
-        return fails(CALL_FGETXATTR, false) ? -EIO : __real_imgc_io_fgetxattr(fd, name, value, size);
+        return fails(CALL_FGETXATTR, false) ? -EIO :
+                                              __real_imgc_io_fgetxattr(fd, name, value, size);
 }
 
 WRAP(ssize_t, listxattrat, int dirfd, const char *name, char *list, size_t size)
 {
-        return fails(CALL_LISTXATTRAT, false) ? -EIO : __real_imgc_io_listxattrat(dirfd, name, list, size);
+        return fails(CALL_LISTXATTRAT, false) ? -EIO :
+                                                __real_imgc_io_listxattrat(dirfd, name, list, size);
 }
 
 WRAP(ssize_t, getxattrat, int dirfd, const char *name, const char *xattr, void *value, size_t size)
@@ -200,5 +203,7 @@ WRAP(int, getflagsat, int dirfd, const char *name, uint32_t *ret)
 
 WRAP(int, thread_create, pthread_t *ret, void *(*run)(void *), void *userdata)
 {
-        return fails(CALL_THREAD_CREATE, true) || inject_mode.no_threads ? -EAGAIN : __real_imgc_io_thread_create(ret, run, userdata);
+        return fails(CALL_THREAD_CREATE, true) || inject_mode.no_threads ?
+                       -EAGAIN :
+                       __real_imgc_io_thread_create(ret, run, userdata);
 }

@@ -37,8 +37,9 @@ struct scenario {
 /* ------------------------------------------------------------------ the tree */
 
 static const unsigned char acl[] = {
-        2, 0, 0, 0, 1, 0, 7, 0, 255, 255, 255, 255, 2, 0, 7, 0, 5, 0, 0, 0, 4, 0, 5, 0, 255, 255, 255, 255,
-        16, 0, 7, 0, 255, 255, 255, 255, 32, 0, 5, 0, 255, 255, 255, 255,
+        2, 0, 0,   0,   1,   0,   7,  0, 255, 255, 255, 255, 2,   0,   7,
+        0, 5, 0,   0,   0,   4,   0,  5, 0,   255, 255, 255, 255, 16,  0,
+        7, 0, 255, 255, 255, 255, 32, 0, 5,   0,   255, 255, 255, 255,
 };
 
 /* Names whose decoded text fills its buffer exactly. */
@@ -116,7 +117,8 @@ static void make_world(struct world *world)
         ck_assert_int_eq(renameat(world->scratch.fd, "t", world->scratch.fd, "new/t"), 0);
         make_text(&world->scratch, "new/t/a/b/f", "other\n");
         make_text(&world->scratch, "new/t/\x01\xff name", "added\n");
-        ck_assert_int_eq(renameat(world->scratch.fd, "new/t/dense", world->scratch.fd, "new/t/moved"), 0);
+        ck_assert_int_eq(
+                renameat(world->scratch.fd, "new/t/dense", world->scratch.fd, "new/t/moved"), 0);
         ck_assert_int_eq(unlinkat(world->scratch.fd, "new/t/link", 0), 0);
         make_symlink(&world->scratch, "new/t/link", "to \\where");
         set_xattr(&world->scratch, "new/t/a/b/f", "user.one", "2", 1);
@@ -124,8 +126,9 @@ static void make_world(struct world *world)
         ck_assert_int_eq(unlinkat(world->scratch.fd, "new/t/many/2", 0), 0);
         ck_assert_int_eq(unlinkat(world->scratch.fd, "new/t/empty", AT_REMOVEDIR), 0);
         world->new_tree = read_tree(world->context, &world->scratch, "new/t", &options);
-        ck_assert_int_eq(
-                imgc_diff_trees(world->context, world->old_tree, world->new_tree, &world->diff, NULL), 0);
+        ck_assert_int_eq(imgc_diff_trees(world->context, world->old_tree, world->new_tree,
+                                         &world->diff, NULL),
+                         0);
         ck_assert_int_eq(renameat(world->scratch.fd, "new/t", world->scratch.fd, "t"), 0);
 }
 
@@ -209,7 +212,8 @@ static void run_parse(const struct world *world, struct outcome *ret)
 {
         struct imgc_tree *tree = UNTOUCHED;
 
-        ret->r = imgc_tree_parse(world->context, world->listing, world->listing_size, NULL, &tree, &ret->error);
+        ret->r = imgc_tree_parse(world->context, world->listing, world->listing_size, NULL, &tree,
+                                 &ret->error);
         ret->object = tree;
         if (ret->r >= 0) {
                 ret->text = strdup(imgc_tree_get_digest(tree));
@@ -240,7 +244,8 @@ static void run_diff(const struct world *world, struct outcome *ret)
 {
         struct imgc_diff *diff = UNTOUCHED;
 
-        ret->r = imgc_diff_trees(world->context, world->old_tree, world->new_tree, &diff, &ret->error);
+        ret->r = imgc_diff_trees(world->context, world->old_tree, world->new_tree, &diff,
+                                 &ret->error);
         ret->object = diff;
         if (ret->r < 0)
                 return;
@@ -346,8 +351,8 @@ static void outcome_free(struct outcome *outcome)
         free(outcome->text);
 }
 
-static void check_outcome(const struct scenario *scenario, unsigned long i, const struct outcome *got,
-                          const struct outcome *expected)
+static void check_outcome(const struct scenario *scenario, unsigned long i,
+                          const struct outcome *got, const struct outcome *expected)
 {
         enum call call = inject_failed();
         const char *name = call < N_CALLS ? call_names[call] : "nothing";
@@ -358,8 +363,9 @@ static void check_outcome(const struct scenario *scenario, unsigned long i, cons
                 tally[call].sites++;
         if (got->r >= 0) {
                 ck_assert_msg(!got->error, "%s: success, and an error", where);
-                ck_assert_msg(!strcmp(got->text, expected->text), "%s: success with another result:\n%s\n%s",
-                              where, got->text, expected->text);
+                ck_assert_msg(!strcmp(got->text, expected->text),
+                              "%s: success with another result:\n%s\n%s", where, got->text,
+                              expected->text);
                 ck_assert_msg(call == N_CALLS || inject_may_be_ignored(), "%s: success", where);
                 if (call < N_CALLS)
                         tally[call].ignored++;
@@ -371,8 +377,8 @@ static void check_outcome(const struct scenario *scenario, unsigned long i, cons
         ck_assert_msg(*imgc_error_get_message(got->error), "%s: no message", where);
         ck_assert_msg(*imgc_error_get_operation(got->error), "%s: no operation", where);
         if (is_allocation(call)) {
-                ck_assert_msg(imgc_error_get_code(got->error) == IMGC_ERROR_NO_MEMORY, "%s: %s", where,
-                              imgc_error_get_message(got->error));
+                ck_assert_msg(imgc_error_get_code(got->error) == IMGC_ERROR_NO_MEMORY, "%s: %s",
+                              where, imgc_error_get_message(got->error));
                 return;
         }
         ck_assert_msg(got->r == -imgc_error_get_errno(got->error), "%s: %d, but %s", where, got->r,
@@ -406,8 +412,9 @@ static void fail_everything(const struct world *world, const struct scenario *sc
                 inject_stop();
                 check_outcome(scenario, at, &got, &expected);
                 outcome_free(&got);
-                ck_assert_msg(count_descriptors() == n_descriptors, "%s, call %lu (%s): descriptor left open",
-                              scenario->name, at, call_names[inject_failed()]);
+                ck_assert_msg(count_descriptors() == n_descriptors,
+                              "%s, call %lu (%s): descriptor left open", scenario->name, at,
+                              call_names[inject_failed()]);
                 ck_assert_msg(no_thread_left(), "%s, call %lu: thread left", scenario->name, at);
         }
         outcome_free(&expected);
@@ -424,7 +431,8 @@ START_TEST(test_fault_everything_once)
         free_world(&world);
         printf("%-16s %8s %8s %8s\n", "call", "failures", "refused", "ignored");
         for (int c = 0; c < N_CALLS; c++) {
-                printf("%-16s %8lu %8lu %8lu\n", call_names[c], tally[c].sites, tally[c].failed, tally[c].ignored);
+                printf("%-16s %8lu %8lu %8lu\n", call_names[c], tally[c].sites, tally[c].failed,
+                       tally[c].ignored);
                 sites += tally[c].sites;
         }
         printf("%-16s %8lu\n", "all", sites);
@@ -439,7 +447,8 @@ static char *read_rich(const struct world *world)
         struct outcome outcome = {0};
 
         run_read_4(world, &outcome);
-        ck_assert_msg(outcome.r >= 0, "%s", outcome.error ? imgc_error_get_message(outcome.error) : "");
+        ck_assert_msg(outcome.r >= 0, "%s",
+                      outcome.error ? imgc_error_get_message(outcome.error) : "");
         return outcome.text;
 }
 
@@ -472,7 +481,8 @@ END_TEST
 START_TEST(test_fault_gone_after_listing)
 {
         static const char *const names[] = {"f", "b", "pipe", "link", "dense", "sparse", "empty"};
-        static const char *const paths[] = {"t/a/b/f", "t/a/b", "t/pipe", "t/link", "t/dense", "t/sparse", "t/empty"};
+        static const char *const paths[] = {"t/a/b/f", "t/a/b",    "t/pipe", "t/link",
+                                            "t/dense", "t/sparse", "t/empty"};
         static const int numbers[] = {-ENOENT, -ELOOP, -ENOTDIR};
         struct world world = {0};
         struct outcome before = {0};

@@ -31,8 +31,8 @@ static int count_bytes(void *userdata, const void *data, size_t data_bytes)
 
 static void report_all(struct imgc_diff *diff)
 {
-        static const uint32_t flags[] = {0, IMGC_REPORT_VERBOSE, IMGC_REPORT_STAT, IMGC_REPORT_NAME_ONLY,
-                                         IMGC_REPORT_COLOR};
+        static const uint32_t flags[] = {0, IMGC_REPORT_VERBOSE, IMGC_REPORT_STAT,
+                                         IMGC_REPORT_NAME_ONLY, IMGC_REPORT_COLOR};
 
         for (size_t i = 0; i <= ELEMENTSOF(flags); i++) {
                 struct imgc_report_options options = IMGC_REPORT_OPTIONS_INIT;
@@ -45,7 +45,8 @@ static void report_all(struct imgc_diff *diff)
         }
 }
 
-static void compare(struct imgc_context *context, struct imgc_tree *x, struct imgc_tree *y, int must_be_equal)
+static void compare(struct imgc_context *context, struct imgc_tree *x, struct imgc_tree *y,
+                    int must_be_equal)
 {
         struct imgc_diff_iterator *iterator = NULL;
         const struct imgc_change *change;
@@ -82,7 +83,8 @@ static void write_again(struct imgc_tree *tree, struct buffer *out)
                 buffer_add_string(out, strcmp(path, ".") ? "./" : "");
                 escape_add(out, path, strlen(path));
                 for (size_t i = 0; i < imgc_tree_iterator_get_n_attributes(iterator); i++) {
-                        REQUIRE(imgc_tree_iterator_get_attribute(iterator, i, &keyword, &value) == 0);
+                        REQUIRE(imgc_tree_iterator_get_attribute(iterator, i, &keyword, &value) ==
+                                0);
                         buffer_printf(out, " %s=%s", keyword, value);
                 }
                 buffer_add_char(out, '\n');
@@ -103,7 +105,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         if (!context) {
                 REQUIRE(imgc_context_new(&context, NULL) == 0);
-                REQUIRE(imgc_tree_parse(context, other_text, strlen(other_text), NULL, &other, NULL) == 0);
+                REQUIRE(imgc_tree_parse(context, other_text, strlen(other_text), NULL, &other,
+                                        NULL) == 0);
         }
         r = imgc_tree_parse(context, data, size, "fuzz", &tree, &error);
         if (r < 0) {

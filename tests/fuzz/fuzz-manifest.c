@@ -24,7 +24,8 @@ static void look_at(const struct imgc_manifest *manifest)
                                 struct imgc_manifest_input input = IMGC_MANIFEST_INPUT_INIT;
 
                                 assert(imgc_manifest_get_input(manifest, i, s, n, &input) == 0);
-                                assert(input.name && *input.line == '{' && input.line[input.line_bytes] == '\n');
+                                assert(input.name && *input.line == '{' &&
+                                       input.line[input.line_bytes] == '\n');
                         }
 }
 

@@ -9,10 +9,10 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* A rule of the library that must hold whatever the bytes. */
-#define REQUIRE(condition)                                                                         \
-        do {                                                                                       \
-                if (!(condition)) {                                                                \
-                        fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);    \
-                        abort();                                                                   \
-                }                                                                                  \
+#define REQUIRE(condition)                                                                      \
+        do {                                                                                    \
+                if (!(condition)) {                                                             \
+                        fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
+                        abort();                                                                \
+                }                                                                               \
         } while (0)

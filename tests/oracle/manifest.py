@@ -8,6 +8,7 @@ as a line. The lines of a stage are its key; the lines with what is not part of 
 """
 
 import base64
+import errno
 import functools
 import hashlib
 import hmac
@@ -32,8 +33,8 @@ ON_CHANGE_NOT_IN_KEY = ("stale", "show")
 # JSON, as strictly as a canonical form needs it.
 
 
-def refuse(message, code="syntax"):
-    raise OracleError(code, None, message)
+def refuse(message, code="syntax", number=errno.EINVAL):
+    raise OracleError(code, None, message, number)
 
 
 def no_duplicates(pairs):
@@ -323,18 +324,18 @@ def expand(base, pattern):
                     status = os.stat(path)
                 except FileNotFoundError:
                     if os.path.lexists(path):
-                        refuse("a dangling link", "not-found")
+                        refuse("a link that leads nowhere", "io", errno.ELOOP)
                     continue
                 except NotADirectoryError:
-                    refuse("not a directory", "io")
+                    refuse("not a directory", "not-found", errno.ENOTDIR)
                 is_directory = stat.S_ISDIR(status.st_mode)
                 if last and is_directory:
                     if literal:
-                        refuse("it is a directory", "invalid-argument")
+                        refuse("it is a directory", "unsupported")
                     continue
                 if not last and not is_directory:
                     if literal:
-                        refuse("not a directory", "io")
+                        refuse("not a directory", "not-found", errno.ENOTDIR)
                     continue
                 step.append((*parent, name))
         found = step
@@ -394,16 +395,16 @@ class Sealer:
                 options.fields = tree.fields  # its own
             changed = options.exclude or options.uid is not None or options.gid is not None or options.ignore_root
             if tree.fields != options.fields or tree.algorithm != self.algorithm or changed:
-                refuse("a listing that was made otherwise", "invalid-argument")
+                refuse("a listing that was made otherwise", "unsupported")
             return tree
         if kind is not None and os.path.exists(path) and os.path.isdir(path) != (kind == "directory"):
-            refuse(f"not a {kind}", "invalid-argument")
+            refuse(f"not a {kind}", "unsupported")
         return walk.read_tree(path, options)
 
     def read_file(self, given):
         path = self.at(to_bytes(given["path"]))
         if os.path.isdir(path):
-            refuse("it is a directory", "invalid-argument")
+            refuse("it is a directory", "unsupported")
         return walk.read_tree(path, self.options(given, "content"))
 
     def read_files(self, given):

@@ -65,8 +65,8 @@ static int remove_shallow(int fd)
         int sub = -1;
 
         while (directory && sub < 0 && (d = readdir(directory))) {
-                if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, "..") || !unlinkat(fd, d->d_name, 0) ||
-                    !unlinkat(fd, d->d_name, AT_REMOVEDIR))
+                if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, "..") ||
+                    !unlinkat(fd, d->d_name, 0) || !unlinkat(fd, d->d_name, AT_REMOVEDIR))
                         continue;
                 sub = openat(fd, d->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         }

@@ -32,12 +32,12 @@ _Noreturn void test_failed(const char *file, int line, const char *format, ...) 
 #define ck_assert_msg(expression, ...) \
         ((expression) ? (void)0 : test_failed(__FILE__, __LINE__, __VA_ARGS__))
 
-#define SKIP(...)                                             \
-        do {                                                  \
-                fprintf(stderr, "skipped %s: ", __func__);    \
-                fprintf(stderr, __VA_ARGS__);                 \
-                fputc('\n', stderr);                          \
-                return;                                       \
+#define SKIP(...)                                          \
+        do {                                               \
+                fprintf(stderr, "skipped %s: ", __func__); \
+                fprintf(stderr, __VA_ARGS__);              \
+                fputc('\n', stderr);                       \
+                return;                                    \
         } while (0)
 
 /* Runs one suite; returns what main() returns. */

@@ -10,7 +10,14 @@ struct ace {
 };
 
 /* As linux/posix_acl_xattr.h has them. */
-enum { U = 1, USER = 2, G = 4, GROUP = 8, M = 16, O = 32 };
+enum {
+        U = 1,
+        USER = 2,
+        G = 4,
+        GROUP = 8,
+        M = 16,
+        O = 32
+};
 #define NOBODY UINT32_MAX
 
 static size_t encode(const struct ace *entries, size_t n, unsigned char *ret)
@@ -61,8 +68,8 @@ static int format_result(const struct ace *entries, size_t n)
 START_TEST(test_acl_format_order)
 {
         const struct ace entries[] = {
-                {O, 0, NOBODY}, {GROUP, 5, 7}, {M, 6, NOBODY}, {USER, 7, 1000}, {G, 4, NOBODY},
-                {USER, 1, 9},   {U, 7, NOBODY}, {GROUP, 2, 4294967294},
+                {O, 0, NOBODY}, {GROUP, 5, 7}, {M, 6, NOBODY}, {USER, 7, 1000},
+                {G, 4, NOBODY}, {USER, 1, 9},  {U, 7, NOBODY}, {GROUP, 2, 4294967294},
         };
 
         expect_text(entries, ELEMENTSOF(entries), false,
@@ -73,7 +80,8 @@ END_TEST
 START_TEST(test_acl_format_minimal)
 {
         const struct ace minimal[] = {{U, 7, NOBODY}, {G, 5, NOBODY}, {O, 4, NOBODY}};
-        const struct ace masked[] = {{U, 7, NOBODY}, {G, 5, NOBODY}, {M, 5, NOBODY}, {O, 4, NOBODY}};
+        const struct ace masked[] = {
+                {U, 7, NOBODY}, {G, 5, NOBODY}, {M, 5, NOBODY}, {O, 4, NOBODY}};
 
         expect_text(minimal, 3, false, "");
         expect_text(minimal, 3, true, "u::rwx,g::r-x,o::r--");
@@ -86,7 +94,8 @@ START_TEST(test_acl_format_malformed)
         const struct ace no_other[] = {{U, 7, 0}, {G, 5, 0}};
         const struct ace no_mask[] = {{U, 7, 0}, {USER, 7, 5}, {G, 5, 0}, {O, 4, 0}};
         const struct ace doubled[] = {{U, 7, 0}, {U, 7, 0}, {G, 5, 0}, {O, 4, 0}};
-        const struct ace same_user[] = {{U, 7, 0}, {USER, 7, 5}, {USER, 6, 5}, {G, 5, 0}, {M, 7, 0}, {O, 4, 0}};
+        const struct ace same_user[] = {{U, 7, 0}, {USER, 7, 5}, {USER, 6, 5},
+                                        {G, 5, 0}, {M, 7, 0},    {O, 4, 0}};
         const struct ace bad_permission[] = {{U, 8, 0}, {G, 5, 0}, {O, 4, 0}};
         const struct ace bad_tag[] = {{U, 7, 0}, {G, 5, 0}, {O, 4, 0}, {64, 0, 0}};
         const struct ace two_tags[] = {{U | G | O, 7, 0}};
@@ -130,9 +139,11 @@ static size_t random_acl(struct random *random, struct ace *ret)
         ret[n++] = (struct ace){G, random_below(random, 8), NOBODY};
         ret[n++] = (struct ace){O, random_below(random, 8), NOBODY};
         for (size_t i = 0; i < n_users; i++)
-                ret[n++] = (struct ace){USER, random_below(random, 8), (uint32_t)(i * 1000 + random_below(random, 1000))};
+                ret[n++] = (struct ace){USER, random_below(random, 8),
+                                        (uint32_t)(i * 1000 + random_below(random, 1000))};
         for (size_t i = 0; i < n_groups; i++)
-                ret[n++] = (struct ace){GROUP, random_below(random, 8), UINT32_MAX - 1 - (uint32_t)i};
+                ret[n++] =
+                        (struct ace){GROUP, random_below(random, 8), UINT32_MAX - 1 - (uint32_t)i};
         if (n > 3 || random_below(random, 2))
                 ret[n++] = (struct ace){M, random_below(random, 8), NOBODY};
         for (size_t i = n; i-- > 1;) {
@@ -177,12 +188,16 @@ static size_t parse_loosely(const char *text, struct ace *ret)
 
                 while (colon > end)
                         colon = memrchr(p, ':', (size_t)(colon - p));
-                *e = (struct ace){*p == 'u' ? (named ? USER : U) : *p == 'g' ? (named ? GROUP : G) : *p == 'm' ? M : O, 0,
-                                  NOBODY};
+                *e = (struct ace){*p == 'u' ? (named ? USER : U) :
+                                  *p == 'g' ? (named ? GROUP : G) :
+                                  *p == 'm' ? M :
+                                              O,
+                                  0, NOBODY};
                 if (named)
                         e->id = (uint32_t)strtoul(p + 2, NULL, 10);
                 if (colon)
-                        e->permissions = (colon[1] == 'r') * 4u + (colon[2] == 'w') * 2u + (colon[3] == 'x');
+                        e->permissions =
+                                (colon[1] == 'r') * 4u + (colon[2] == 'w') * 2u + (colon[3] == 'x');
         }
         return n;
 }
@@ -206,7 +221,8 @@ START_TEST(test_acl_check_accepts_nothing_else)
                         size_t at = random_below(&random, (uint32_t)text.size);
 
                         if (random_below(&random, 3)) {
-                                text.data[at] = characters[random_below(&random, sizeof(characters) - 1)];
+                                text.data[at] =
+                                        characters[random_below(&random, sizeof(characters) - 1)];
                         } else {
                                 memmove(text.data + at, text.data + at + 1, text.size - at - 1);
                                 text.size--;
@@ -267,21 +283,24 @@ START_TEST(test_acl_format_random_bytes)
 
         for (int i = 0; i < 300000; i++) {
                 _cleanup_buffer_ struct buffer text = {0};
-                static const unsigned tags[] = {U, USER, G, GROUP, M, O, U, G, O, 0, U | USER, G | O, 0x3f, 64, 0xffff};
+                static const unsigned tags[] = {U, USER, G,        GROUP, M,    O,  U,     G,
+                                                O, 0,    U | USER, G | O, 0x3f, 64, 0xffff};
                 unsigned char bytes[256];
                 struct ace entries[8];
                 size_t n = random_below(&random, ELEMENTSOF(entries)), size;
 
                 for (size_t j = 0; j < n; j++)
                         entries[j] = (struct ace){tags[random_below(&random, ELEMENTSOF(tags))],
-                                                  random_below(&random, 20) ? random_below(&random, 8) :
-                                                                              random_below(&random, 65536),
+                                                  random_below(&random, 20) ?
+                                                          random_below(&random, 8) :
+                                                          random_below(&random, 65536),
                                                   random_below(&random, 3)};
                 size = encode(entries, n, bytes);
                 if (acl_format(&text, bytes, size, true) < 0)
                         continue;
                 n_read++;
-                ck_assert_msg(!acl_check(text.data, text.size, true), "%.*s", (int)text.size, text.data);
+                ck_assert_msg(!acl_check(text.data, text.size, true), "%.*s", (int)text.size,
+                              text.data);
         }
         ck_assert_uint_gt(n_read, 100);
 }
@@ -290,10 +309,14 @@ END_TEST
 int main(void)
 {
         const TTest *tests[] = {
-                test_acl_format_order,    test_acl_format_minimal,
-                test_acl_format_malformed, test_acl_format_unmapped,
-                test_acl_check_accepts_what_format_writes, test_acl_check_accepts_nothing_else,
-                test_acl_check_refuses,   test_acl_format_random_bytes,
+                test_acl_format_order,
+                test_acl_format_minimal,
+                test_acl_format_malformed,
+                test_acl_format_unmapped,
+                test_acl_check_accepts_what_format_writes,
+                test_acl_check_accepts_nothing_else,
+                test_acl_check_refuses,
+                test_acl_format_random_bytes,
         };
 
         return run_suite(SUITE_OF("acl", tests));

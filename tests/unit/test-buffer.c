@@ -184,12 +184,18 @@ END_TEST
 int main(void)
 {
         const TTest *tests[] = {
-                test_buffer_add_grows,      test_buffer_add_nothing,
-                test_buffer_reserve_exact,  test_buffer_reserve_overflow,
-                test_buffer_add_after_failure, test_buffer_printf,
-                test_buffer_add_u64,        test_buffer_add_hex,
-                test_arena_alloc_aligned_and_apart, test_arena_alloc_overflow,
-                test_arena_copy_nothing,    test_arena_free_twice,
+                test_buffer_add_grows,
+                test_buffer_add_nothing,
+                test_buffer_reserve_exact,
+                test_buffer_reserve_overflow,
+                test_buffer_add_after_failure,
+                test_buffer_printf,
+                test_buffer_add_u64,
+                test_buffer_add_hex,
+                test_arena_alloc_aligned_and_apart,
+                test_arena_alloc_overflow,
+                test_arena_copy_nothing,
+                test_arena_free_twice,
         };
 
         return run_suite(SUITE_OF("buffer", tests));

@@ -26,7 +26,8 @@ START_TEST(test_context_set_threads)
         cpu_set_t set;
 
         ck_assert_int_eq(sched_getaffinity(0, sizeof(set), &set), 0);
-        ck_assert_uint_eq(context_get_threads(context), MIN((unsigned)CPU_COUNT(&set), LIMIT_THREADS));
+        ck_assert_uint_eq(context_get_threads(context),
+                          MIN((unsigned)CPU_COUNT(&set), LIMIT_THREADS));
         imgc_context_set_threads(context, 3);
         ck_assert_uint_eq(context_get_threads(context), 3);
         imgc_context_set_threads(context, 256);
@@ -67,7 +68,8 @@ START_TEST(test_context_cancel)
                 expect_error(&error, r, IMGC_ERROR_CANCELLED, ECANCELED);
                 ck_assert_ptr_eq(tree, (void *)(uintptr_t)1);
         }
-        ck_assert_int_eq(imgc_tree_read_at(context, scratch.fd, ".", NULL, &tree, NULL), -ECANCELED);
+        ck_assert_int_eq(imgc_tree_read_at(context, scratch.fd, ".", NULL, &tree, NULL),
+                         -ECANCELED);
         imgc_tree_unref(read_tree(other, &scratch, ".", NULL));
         imgc_context_reset_cancel(context);
         imgc_tree_unref(read_tree(context, &scratch, ".", NULL));
@@ -79,8 +81,9 @@ END_TEST
 START_TEST(test_context_cancel_diff)
 {
         struct imgc_context *context = new_context(1);
-        struct imgc_tree *tree = parse_tree(context, "#mtree imagecache=1 digest=xxh128 fields=type\n"
-                                                     ". type=dir\n");
+        struct imgc_tree *tree = parse_tree(context,
+                                            "#mtree imagecache=1 digest=xxh128 fields=type\n"
+                                            ". type=dir\n");
         struct imgc_diff *diff = (struct imgc_diff *)(uintptr_t)1;
         struct imgc_error *error = NULL;
         int r;
@@ -126,7 +129,8 @@ static void make_hole(const struct scratch *scratch, const char *path, off_t siz
         close(fd);
 }
 
-static void expect_progress_cancels(const struct scratch *scratch, const char *path, uint32_t threads)
+static void expect_progress_cancels(const struct scratch *scratch, const char *path,
+                                    uint32_t threads)
 {
         struct told told = {.thread = pthread_self(), .stop_at = 2};
         struct imgc_context *context = new_context(threads);
@@ -245,9 +249,15 @@ END_TEST
 int main(void)
 {
         const TTest *tests[] = {
-                test_context_new,       test_context_set_threads,      test_context_get_threads_affinity,
-                test_context_cancel,    test_context_cancel_diff,      test_context_progress_cancels,
-                test_context_progress_tells_bytes, test_context_log,   test_context_version,
+                test_context_new,
+                test_context_set_threads,
+                test_context_get_threads_affinity,
+                test_context_cancel,
+                test_context_cancel_diff,
+                test_context_progress_cancels,
+                test_context_progress_tells_bytes,
+                test_context_log,
+                test_context_version,
         };
 
         return run_suite(SUITE_OF("context", tests));

@@ -24,11 +24,14 @@ START_TEST(test_digest_hasher_vectors)
                 const char *digest;
         } cases[] = {
                 /* FIPS 180-4's examples. */
-                {IMGC_DIGEST_SHA256, "", 0, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
-                {IMGC_DIGEST_SHA256, "abc", 3, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+                {IMGC_DIGEST_SHA256, "", 0,
+                 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+                {IMGC_DIGEST_SHA256, "abc", 3,
+                 "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
                 {IMGC_DIGEST_SHA256, "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", 56,
                  "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
-                {IMGC_DIGEST_SHA256, NULL, 100000, "cd2df694e424bc7968cc37f47751019e5ca0cd1bdf2e479ea537c3a1c32ee1aa"},
+                {IMGC_DIGEST_SHA256, NULL, 100000,
+                 "cd2df694e424bc7968cc37f47751019e5ca0cd1bdf2e479ea537c3a1c32ee1aa"},
                 /* By another implementation, in plain Python. */
                 {IMGC_DIGEST_XXH128, "", 0, "99aa06d3014798d86001c324468d497f"},
                 {IMGC_DIGEST_XXH128, "demo\n", 5, "eae6589110ab610531d45d7494da225d"},
@@ -101,7 +104,7 @@ START_TEST(test_digest_algorithm_names)
         ck_assert_str_eq(imgc_digest_algorithm_get_name(IMGC_DIGEST_XXH128), "xxh128");
         ck_assert_str_eq(imgc_digest_algorithm_get_name(IMGC_DIGEST_SHA256), "sha256");
         ck_assert_ptr_null(imgc_digest_algorithm_get_name((enum imgc_digest_algorithm)3));
-        ck_assert_ptr_null(imgc_digest_algorithm_get_name((enum imgc_digest_algorithm)-1));
+        ck_assert_ptr_null(imgc_digest_algorithm_get_name((enum imgc_digest_algorithm) - 1));
         ck_assert_int_eq(imgc_digest_algorithm_from_name("xxh128"), IMGC_DIGEST_XXH128);
         ck_assert_int_eq(imgc_digest_algorithm_from_name("sha256"), IMGC_DIGEST_SHA256);
         ck_assert_int_eq(imgc_digest_algorithm_from_name("SHA256"), -EINVAL);

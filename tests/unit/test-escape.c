@@ -47,9 +47,9 @@ END_TEST
 START_TEST(test_escape_next_refuses)
 {
         static const char *const cases[] = {
-                " ",      "\t",     "\n",     "#",      "=",      "*",      "?",      "[",     "\x7f",
-                "\x80",   "\xff",   "\\",     "\\0",    "\\04",   "\\000",  "\\141",  "\\057", "\\400",
-                "\\048",  "\\08x",  "\\x20",  "\\\\",   "\\n",    "\\777",  "\\\\134", "\\ 40", "\\4 0",
+                " ",     "\t",    "\n",    "#",    "=",    "*",     "?",       "[",     "\x7f",
+                "\x80",  "\xff",  "\\",    "\\0",  "\\04", "\\000", "\\141",   "\\057", "\\400",
+                "\\048", "\\08x", "\\x20", "\\\\", "\\n",  "\\777", "\\\\134", "\\ 40", "\\4 0",
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
@@ -136,8 +136,8 @@ START_TEST(test_escape_compare_paths_random)
                 escape_add(&y, b, strlen(b));
                 expected = compare_naively(a, b);
                 got = escape_compare_paths(x.data, x.size, y.data, y.size);
-                ck_assert_msg((got > 0) - (got < 0) == expected, "%.*s and %.*s: %d, not %d", (int)x.size,
-                              x.data, (int)y.size, y.data, got, expected);
+                ck_assert_msg((got > 0) - (got < 0) == expected, "%.*s and %.*s: %d, not %d",
+                              (int)x.size, x.data, (int)y.size, y.data, got, expected);
                 got = escape_compare_paths(y.data, y.size, x.data, x.size);
                 ck_assert_int_eq((got > 0) - (got < 0), -expected);
                 n_equal += !expected;
@@ -151,8 +151,9 @@ END_TEST
 START_TEST(test_escape_compare_paths_order)
 {
         static const char *const sorted[] = {
-                ".", "./\\001", "./\\040", "./!", "./\\134", "./a", "./a/b", "./a/b/c", "./a/\\377", "./a\\001",
-                "./a-b", "./a.b", "./a0", "./aa", "./b", "./~", "./\\177", "./\\200", "./\\377",
+                ".",       "./\\001",   "./\\040",  "./!",     "./\\134", "./a",  "./a/b",
+                "./a/b/c", "./a/\\377", "./a\\001", "./a-b",   "./a.b",   "./a0", "./aa",
+                "./b",     "./~",       "./\\177",  "./\\200", "./\\377",
         };
 
         for (size_t i = 0; i < ELEMENTSOF(sorted); i++)
@@ -160,8 +161,8 @@ START_TEST(test_escape_compare_paths_order)
                         int got = escape_compare_paths(sorted[i], strlen(sorted[i]), sorted[j],
                                                        strlen(sorted[j]));
 
-                        ck_assert_msg((got > 0) - (got < 0) == (i > j) - (i < j), "%s and %s", sorted[i],
-                                      sorted[j]);
+                        ck_assert_msg((got > 0) - (got < 0) == (i > j) - (i < j), "%s and %s",
+                                      sorted[i], sorted[j]);
                 }
 }
 END_TEST
@@ -169,9 +170,12 @@ END_TEST
 int main(void)
 {
         const TTest *tests[] = {
-                test_escape_is_plain,          test_escape_add_every_byte,
-                test_escape_add_all_at_once,   test_escape_next_refuses,
-                test_escape_next_all_escapes,  test_escape_compare_paths_random,
+                test_escape_is_plain,
+                test_escape_add_every_byte,
+                test_escape_add_all_at_once,
+                test_escape_next_refuses,
+                test_escape_next_all_escapes,
+                test_escape_compare_paths_random,
                 test_escape_compare_paths_order,
         };
 

@@ -19,27 +19,82 @@ START_TEST(test_exclude_glob_matches_table)
                 const char *pattern, *name;
                 bool matches;
         } cases[] = {
-                {"", "", true},          {"", "a", false},          {"a", "a", true},       {"a", "b", false},
-                {"a", "", false},        {"a", "aa", false},        {"*", "", true},        {"*", "anything", true},
-                {"a*", "a", true},       {"a*", "abc", true},       {"*a", "a", true},      {"*a", "ba", true},
-                {"*a", "ab", false},     {"*a*", "xay", true},      {"*a*b*", "xaybz", true},
-                {"*a*b*", "xbya", false}, {"**", "abc", true},      {"a**b", "axxb", true}, {"?", "a", true},
-                {"?", "", false},        {"?", "ab", false},        {"?", "\xff", true},    {"??", "\xc3\xa4", true},
-                {"*.so", "a.so", true},  {"*.so", ".so", true},     {"*.so", "a.so.1", false},
-                {"\\*", "*", true},      {"\\*", "a", false},       {"\\a", "a", true},     {"\\\\", "\\", true},
-                {"[abc]", "b", true},    {"[abc]", "d", false},     {"[a-c]", "b", true},   {"[a-c]", "d", false},
-                {"[!a-c]", "d", true},   {"[^a-c]", "b", false},    {"[!a]", "", false},    {"[]]", "]", true},
-                {"[]a]", "a", true},     {"[!]]", "]", false},      {"[!]]", "a", true},    {"[a-]", "-", true},
-                {"[-a]", "-", true},     {"[-a]", "a", true},       {"[a\\]]", "]", true},  {"[\\]]", "]", true},
-                {"[a\\-z]", "-", true},  {"[a\\-z]", "c", false},   {"[!-]", "-", false},   {"[c-a]", "b", false},
-                {"[[:digit:]]", "5", true}, {"[[:digit:]]", "a", false}, {"[[:alpha:]_]", "_", true},
-                {"[![:space:]]", " ", false}, {"[[:upper:][:digit:]]", "A", true}, {"[[:xdigit:]]", "f", true},
-                {"[[:punct:]]", "!", true}, {"[[:cntrl:]]", "\x7f", true}, {"[[:blank:]]", "\t", true},
-                {"[[:print:]]", " ", true}, {"[[:graph:]]", " ", false}, {"[[:alnum:]]", "\xe4", false},
-                {"[[:x]", ":", true},    {"[[:x]", "[", true},      {"[[:x]", "x", true},   {"[[:x]", "y", false},
-                {"[\x80-\xff]", "\xe4", true}, {"[a-c]*[0-9]", "bxx7", true}, {"[*]", "*", true}, {"[*]", "a", false},
-                {"[?]", "a", false},     {"a[b]c", "abc", true},    {"*[0-9].log", "x1.log", true},
-                {"a*a*a*a", "aaa", false}, {"a*a*a*a", "aaaa", true}, {"A", "a", false},
+                {"", "", true},
+                {"", "a", false},
+                {"a", "a", true},
+                {"a", "b", false},
+                {"a", "", false},
+                {"a", "aa", false},
+                {"*", "", true},
+                {"*", "anything", true},
+                {"a*", "a", true},
+                {"a*", "abc", true},
+                {"*a", "a", true},
+                {"*a", "ba", true},
+                {"*a", "ab", false},
+                {"*a*", "xay", true},
+                {"*a*b*", "xaybz", true},
+                {"*a*b*", "xbya", false},
+                {"**", "abc", true},
+                {"a**b", "axxb", true},
+                {"?", "a", true},
+                {"?", "", false},
+                {"?", "ab", false},
+                {"?", "\xff", true},
+                {"??", "\xc3\xa4", true},
+                {"*.so", "a.so", true},
+                {"*.so", ".so", true},
+                {"*.so", "a.so.1", false},
+                {"\\*", "*", true},
+                {"\\*", "a", false},
+                {"\\a", "a", true},
+                {"\\\\", "\\", true},
+                {"[abc]", "b", true},
+                {"[abc]", "d", false},
+                {"[a-c]", "b", true},
+                {"[a-c]", "d", false},
+                {"[!a-c]", "d", true},
+                {"[^a-c]", "b", false},
+                {"[!a]", "", false},
+                {"[]]", "]", true},
+                {"[]a]", "a", true},
+                {"[!]]", "]", false},
+                {"[!]]", "a", true},
+                {"[a-]", "-", true},
+                {"[-a]", "-", true},
+                {"[-a]", "a", true},
+                {"[a\\]]", "]", true},
+                {"[\\]]", "]", true},
+                {"[a\\-z]", "-", true},
+                {"[a\\-z]", "c", false},
+                {"[!-]", "-", false},
+                {"[c-a]", "b", false},
+                {"[[:digit:]]", "5", true},
+                {"[[:digit:]]", "a", false},
+                {"[[:alpha:]_]", "_", true},
+                {"[![:space:]]", " ", false},
+                {"[[:upper:][:digit:]]", "A", true},
+                {"[[:xdigit:]]", "f", true},
+                {"[[:punct:]]", "!", true},
+                {"[[:cntrl:]]", "\x7f", true},
+                {"[[:blank:]]", "\t", true},
+                {"[[:print:]]", " ", true},
+                {"[[:graph:]]", " ", false},
+                {"[[:alnum:]]", "\xe4", false},
+                {"[[:x]", ":", true},
+                {"[[:x]", "[", true},
+                {"[[:x]", "x", true},
+                {"[[:x]", "y", false},
+                {"[\x80-\xff]", "\xe4", true},
+                {"[a-c]*[0-9]", "bxx7", true},
+                {"[*]", "*", true},
+                {"[*]", "a", false},
+                {"[?]", "a", false},
+                {"a[b]c", "abc", true},
+                {"*[0-9].log", "x1.log", true},
+                {"a*a*a*a", "aaa", false},
+                {"a*a*a*a", "aaaa", true},
+                {"A", "a", false},
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
@@ -53,8 +108,9 @@ END_TEST
 START_TEST(test_exclude_glob_check_refuses)
 {
         static const char *const cases[] = {
-                "[", "[a", "[]", "[!", "[!]", "a[b", "\\", "a\\", "[\\", "[a\\", "[a-", "[a-\\", "[[:nope:]]", "[[:",
-                "[[:alpha:]", "[[:]", "*[", "[[:digit:",
+                "[",          "[a",  "[]",         "[!",   "[!]", "a[b",
+                "\\",         "a\\", "[\\",        "[a\\", "[a-", "[a-\\",
+                "[[:nope:]]", "[[:", "[[:alpha:]", "[[:]", "*[",  "[[:digit:",
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
@@ -157,7 +213,8 @@ START_TEST(test_exclude_matches_one_pattern)
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
                 const char *patterns[] = {cases[i].pattern, NULL};
 
-                ck_assert_msg(matches(patterns, cases[i].path, cases[i].is_directory) == cases[i].matches,
+                ck_assert_msg(matches(patterns, cases[i].path, cases[i].is_directory) ==
+                                      cases[i].matches,
                               "'%s' on '%s'", cases[i].pattern, cases[i].path);
         }
 }
@@ -191,7 +248,8 @@ END_TEST
 
 START_TEST(test_exclude_new_refuses)
 {
-        static const char *const cases[] = {"a[", "x/[a", "a\\", "x/[[:nope:]]/y", "!a[", "[a", "[!", "[a/b"};
+        static const char *const cases[] = {"a[",  "x/[a", "a\\", "x/[[:nope:]]/y",
+                                            "!a[", "[a",   "[!",  "[a/b"};
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
                 const char *patterns[] = {"fine", cases[i], NULL};
@@ -239,9 +297,10 @@ static bool read_set(const char **p, bool set[256])
                 const char *name;
                 int (*contains)(int);
         } classes[] = {
-                {"[:alnum:]", isalnum}, {"[:alpha:]", isalpha}, {"[:blank:]", isblank}, {"[:cntrl:]", iscntrl},
-                {"[:digit:]", isdigit}, {"[:graph:]", isgraph}, {"[:lower:]", islower}, {"[:print:]", isprint},
-                {"[:punct:]", ispunct}, {"[:space:]", isspace}, {"[:upper:]", isupper}, {"[:xdigit:]", isxdigit},
+                {"[:alnum:]", isalnum}, {"[:alpha:]", isalpha}, {"[:blank:]", isblank},
+                {"[:cntrl:]", iscntrl}, {"[:digit:]", isdigit}, {"[:graph:]", isgraph},
+                {"[:lower:]", islower}, {"[:print:]", isprint}, {"[:punct:]", ispunct},
+                {"[:space:]", isspace}, {"[:upper:]", isupper}, {"[:xdigit:]", isxdigit},
         };
         const char *s = *p;
         bool negated = *s == '!' || *s == '^';
@@ -271,7 +330,7 @@ static bool read_set(const char **p, bool set[256])
                         while (class < ELEMENTSOF(classes) &&
                                (strlen(classes[class].name) != (size_t)(close + 1 - s) ||
                                 strncmp(s, classes[class].name, strlen(classes[class].name)) != 0))
-                                class++;
+                                class ++;
                         if (class == ELEMENTSOF(classes))
                                 return false;
                         for (int c = 0; c < 256; c++)
@@ -299,7 +358,8 @@ static bool wild(const char *p, const char *path, bool start)
         bool set[256];
 
         /* git takes more than two stars for two. */
-        if (start && stars >= 2 && (!p[stars] || p[stars] == '/' || (p[stars] == '\\' && p[stars + 1] == '/'))) {
+        if (start && stars >= 2 &&
+            (!p[stars] || p[stars] == '/' || (p[stars] == '\\' && p[stars + 1] == '/'))) {
                 p += stars;
                 if (!*p)
                         return *path;
@@ -326,7 +386,8 @@ static bool wild(const char *p, const char *path, bool start)
         case '[':
                 p++;
                 ck_assert(read_set(&p, set));
-                return *path && *path != '/' && set[(unsigned char)*path] && wild(p, path + 1, false);
+                return *path && *path != '/' && set[(unsigned char)*path] &&
+                       wild(p, path + 1, false);
         case '\\':
                 p++;
                 /* fall through */
@@ -401,7 +462,8 @@ START_TEST(test_exclude_glob_matches_random)
                         continue;
                 }
                 ck_assert_msg(!glob_check(pattern, strlen(pattern)), "%s", pattern);
-                ck_assert_msg(glob(pattern, name) == wild(pattern, name, false), "'%s' on '%s'", pattern, name);
+                ck_assert_msg(glob(pattern, name) == wild(pattern, name, false), "'%s' on '%s'",
+                              pattern, name);
                 n_matches += glob(pattern, name);
         }
         ck_assert_uint_gt(n_matches, 10000);
@@ -422,17 +484,20 @@ START_TEST(test_exclude_matches_random)
         unsigned n_matches = 0;
 
         for (int i = 0; i < 300000; i++) {
-                static const char *const alphabets[] = {"ab*/", "a**/**/b", "ab[]/*\\-?", "a/[:x]b-\\"};
+                static const char *const alphabets[] = {"ab*/", "a**/**/b", "ab[]/*\\-?",
+                                                        "a/[:x]b-\\"};
                 bool is_directory = random_below(&random, 2), refused;
                 char pattern[20], path[12];
                 const char *patterns[] = {pattern, NULL};
                 struct exclude *exclude = NULL;
                 size_t n, backslashes = 0;
 
-                random_text(&random, alphabets[random_below(&random, ELEMENTSOF(alphabets))], 14, pattern);
+                random_text(&random, alphabets[random_below(&random, ELEMENTSOF(alphabets))], 14,
+                            pattern);
                 random_path(&random, path);
                 n = strlen(pattern);
-                while (n > 1 + backslashes && pattern[n - 1] == '/' && pattern[n - 2 - backslashes] == '\\')
+                while (n > 1 + backslashes && pattern[n - 1] == '/' &&
+                       pattern[n - 2 - backslashes] == '\\')
                         backslashes++;
                 /* What a quoted slash at the end means is written nowhere. */
                 if (backslashes % 2)
@@ -483,11 +548,16 @@ END_TEST
 int main(void)
 {
         const TTest *tests[] = {
-                test_exclude_glob_matches_table,    test_exclude_glob_check_refuses,
-                test_exclude_matches_one_pattern,   test_exclude_matches_last_decides,
-                test_exclude_new_none,              test_exclude_new_refuses,
-                test_exclude_new_limits,            test_exclude_glob_matches_random,
-                test_exclude_matches_random,        test_exclude_matches_hard_patterns,
+                test_exclude_glob_matches_table,
+                test_exclude_glob_check_refuses,
+                test_exclude_matches_one_pattern,
+                test_exclude_matches_last_decides,
+                test_exclude_new_none,
+                test_exclude_new_refuses,
+                test_exclude_new_limits,
+                test_exclude_glob_matches_random,
+                test_exclude_matches_random,
+                test_exclude_matches_hard_patterns,
         };
 
         return run_suite(SUITE_OF("exclude", tests));

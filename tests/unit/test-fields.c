@@ -55,9 +55,18 @@ END_TEST
 START_TEST(test_fields_parse_errors)
 {
         static const char *const cases[][2] = {
-                {"", ""},          {",", ""},          {"mode,", ""},      {",mode", ""},  {"mode,,uid", ""},
-                {"modes", "modes"}, {"mod", "mod"},     {"Mode", "Mode"},   {" mode", " mode"},
-                {"mode,image", "image"}, {"type,exact", "exact"}, {"mode,nope,uid", "nope"},
+                {"", ""},
+                {",", ""},
+                {"mode,", ""},
+                {",mode", ""},
+                {"mode,,uid", ""},
+                {"modes", "modes"},
+                {"mod", "mod"},
+                {"Mode", "Mode"},
+                {" mode", " mode"},
+                {"mode,image", "image"},
+                {"type,exact", "exact"},
+                {"mode,nope,uid", "nope"},
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
@@ -128,7 +137,7 @@ END_TEST
 int main(void)
 {
         const TTest *tests[] = {
-                test_fields_parse_profiles, test_fields_parse_lists,     test_fields_parse_errors,
+                test_fields_parse_profiles,   test_fields_parse_lists, test_fields_parse_errors,
                 test_fields_format_every_set, test_fields_xattr_field,
         };
 

@@ -45,7 +45,8 @@ START_TEST(test_ids_map_read)
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
                 struct id_map map = read_map(cases[i].map, cases[i].overflow);
 
-                ck_assert_msg(map.overflow == cases[i].id && map.overflow_is_mapped == cases[i].is_mapped,
+                ck_assert_msg(map.overflow == cases[i].id &&
+                                      map.overflow_is_mapped == cases[i].is_mapped,
                               "case %zu: %u %d", i, map.overflow, map.overflow_is_mapped);
         }
 }

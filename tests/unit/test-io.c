@@ -35,7 +35,8 @@ static bool install_filter(int number)
         };
         struct sock_fprog filter = {ELEMENTSOF(program), program};
 
-        return !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) && !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter);
+        return !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) &&
+               !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter);
 }
 
 static char *read_listing(const struct scratch *scratch, const char *path)

@@ -6,7 +6,8 @@
 #include "core/text.h"
 #include "manifest/json.h"
 
-static int parse(struct arena *arena, const char *text, size_t size, struct json **ret, struct json_fault *fault)
+static int parse(struct arena *arena, const char *text, size_t size, struct json **ret,
+                 struct json_fault *fault)
 {
         /* In memory of its own, so that a byte too far is seen. */
         char *copy = malloc(size ? size : 1);
@@ -40,7 +41,8 @@ START_TEST(test_json_add_canonical)
         check_canonical(" [ true , false,null ]\n", "[true,false,null]");
         check_canonical("{}", "{}");
         check_canonical("[]", "[]");
-        check_canonical("{\"b\":1,\"a\":{\"d\":[],\"c\":{}}}", "{\"a\":{\"c\":{},\"d\":[]},\"b\":1}");
+        check_canonical("{\"b\":1,\"a\":{\"d\":[],\"c\":{}}}",
+                        "{\"a\":{\"c\":{},\"d\":[]},\"b\":1}");
         check_canonical("9007199254740991", "9007199254740991");
         check_canonical("-9007199254740991", "-9007199254740991");
         check_canonical("[0,-1,10]", "[0,-1,10]");
@@ -54,10 +56,11 @@ END_TEST
 /* RFC 8785, section 3.2.3: by UTF-16 code units, where U+FB33 sorts behind a surrogate pair. */
 START_TEST(test_json_add_member_order)
 {
-        check_canonical("{\"\\u20ac\":1,\"\\r\":2,\"\\ufb33\":3,\"1\":4,\"\\ud83d\\ude00\":5,\"\\u0080\":6,"
-                        "\"\\u00f6\":7}",
-                        "{\"\\r\":2,\"1\":4,\"\xc2\x80\":6,\"\xc3\xb6\":7,\"\xe2\x82\xac\":1,"
-                        "\"\xf0\x9f\x98\x80\":5,\"\xef\xac\xb3\":3}");
+        check_canonical(
+                "{\"\\u20ac\":1,\"\\r\":2,\"\\ufb33\":3,\"1\":4,\"\\ud83d\\ude00\":5,\"\\u0080\":6,"
+                "\"\\u00f6\":7}",
+                "{\"\\r\":2,\"1\":4,\"\xc2\x80\":6,\"\xc3\xb6\":7,\"\xe2\x82\xac\":1,"
+                "\"\xf0\x9f\x98\x80\":5,\"\xef\xac\xb3\":3}");
         check_canonical("{\"ab\":1,\"a\":2,\"\":3,\"b\":4}", "{\"\":3,\"a\":2,\"ab\":1,\"b\":4}");
 }
 END_TEST
@@ -142,11 +145,12 @@ START_TEST(test_json_parse_refusals)
                 struct json_fault fault;
                 struct json *json;
 
-                ck_assert_msg(parse(&arena, bad[i].text, size, &json, &fault) == -EBADMSG, "%s", bad[i].text);
+                ck_assert_msg(parse(&arena, bad[i].text, size, &json, &fault) == -EBADMSG, "%s",
+                              bad[i].text);
                 ck_assert_str_eq(fault.reason, bad[i].reason);
                 json_place(bad[i].text, fault.offset, &line, &column);
-                ck_assert_msg(line == bad[i].line && column == bad[i].column, "%s: %zu:%zu", bad[i].text,
-                              line, column);
+                ck_assert_msg(line == bad[i].line && column == bad[i].column, "%s: %zu:%zu",
+                              bad[i].text, line, column);
         }
 }
 END_TEST
@@ -163,7 +167,8 @@ START_TEST(test_json_parse_depth)
         ck_assert_int_eq(json_parse(&arena, text, sizeof(text), &json, &fault), -EBADMSG);
         ck_assert_str_eq(fault.reason, "nested too deeply");
         ck_assert_int_eq(json_parse(&arena, text + sizeof(text) / 2 - 32, 64, &json, &fault), 0);
-        ck_assert_int_eq(json_parse(&arena, text + sizeof(text) / 2 - 33, 66, &json, &fault), -EBADMSG);
+        ck_assert_int_eq(json_parse(&arena, text + sizeof(text) / 2 - 33, 66, &json, &fault),
+                         -EBADMSG);
 }
 END_TEST
 
@@ -175,8 +180,9 @@ START_TEST(test_json_parse_agrees_with_json_c)
         unsigned n_taken = 0;
 
         for (unsigned i = 0; i < 300000; i++) {
-                static const char *const seeds[] = {"{\"a\":[1,-2,true],\"b\":{\"c\":\"\\u00e9\\\\\"}}", "[null,\"x\",0,{}]",
-                                                    "\"\\ud83d\\ude00\""};
+                static const char *const seeds[] = {
+                        "{\"a\":[1,-2,true],\"b\":{\"c\":\"\\u00e9\\\\\"}}", "[null,\"x\",0,{}]",
+                        "\"\\ud83d\\ude00\""};
                 _cleanup_arena_ struct arena arena = {0};
                 _cleanup_buffer_ struct buffer ours = {0}, theirs = {0};
                 char text[64] = "";
@@ -187,7 +193,8 @@ START_TEST(test_json_parse_agrees_with_json_c)
                 strcpy(text, seeds[i % 3]);
                 for (unsigned j = 0; j < i % 4; j++) {
                         state = state * 6364136223846793005ul + 1442695040888963407ul;
-                        text[(state >> 33) % strlen(seeds[i % 3])] = alphabet[(state >> 20) % (sizeof(alphabet) - 1)];
+                        text[(state >> 33) % strlen(seeds[i % 3])] =
+                                alphabet[(state >> 20) % (sizeof(alphabet) - 1)];
                 }
                 if (parse(&arena, text, strlen(text), &json, &fault) < 0)
                         continue;
@@ -195,8 +202,9 @@ START_TEST(test_json_parse_agrees_with_json_c)
                 json_add(&ours, json);
                 other = json_tokener_parse(text);
                 ck_assert_msg(other || json->type == JSON_NULL, "%s", text);
-                buffer_add_string(&theirs, json_object_to_json_string_ext(other, JSON_C_TO_STRING_PLAIN |
-                                                                                         JSON_C_TO_STRING_NOSLASHESCAPE));
+                buffer_add_string(&theirs, json_object_to_json_string_ext(
+                                                   other, JSON_C_TO_STRING_PLAIN |
+                                                                  JSON_C_TO_STRING_NOSLASHESCAPE));
                 arena_free(&arena);
                 ck_assert_int_eq(parse(&arena, theirs.data, theirs.size, &json, &fault), 0);
                 theirs.size = 0;
@@ -235,7 +243,8 @@ START_TEST(test_json_get_bytes)
                 struct json *json;
                 size_t size;
 
-                ck_assert_int_eq(parse(&arena, cases[i].text, strlen(cases[i].text), &json, &fault), 0);
+                ck_assert_int_eq(parse(&arena, cases[i].text, strlen(cases[i].text), &json, &fault),
+                                 0);
                 ck_assert_int_eq(json_get_bytes(&arena, json, &bytes, &size), cases[i].r);
                 if (!cases[i].r)
                         ck_assert_str_eq(bytes, cases[i].bytes);
@@ -282,14 +291,10 @@ END_TEST
 int main(void)
 {
         const TTest *const tests[] = {
-                test_json_add_canonical,
-                test_json_add_member_order,
-                test_json_parse_many_members,
-                test_json_parse_refusals,
-                test_json_parse_depth,
-                test_json_parse_agrees_with_json_c,
-                test_json_get_bytes,
-                test_json_add_bytes_round_trip,
+                test_json_add_canonical,      test_json_add_member_order,
+                test_json_parse_many_members, test_json_parse_refusals,
+                test_json_parse_depth,        test_json_parse_agrees_with_json_c,
+                test_json_get_bytes,          test_json_add_bytes_round_trip,
                 test_json_add_without,
         };
 

@@ -22,13 +22,14 @@ static struct listing read_listing(const char *text)
         return listing;
 }
 
-static const char example[] = "#mtree imagecache=1 digest=xxh128 fields=type,mode,size,link,hardlink,xattr,content\n"
-                              ". type=dir mode=0755\n"
-                              "./a type=dir\n"
-                              "./a/\\040b type=file mode=0644 size=0 xattr.user.x\\075y=AA== "
-                              "xxh128=99aa06d3014798d86001c324468d497f\n"
-                              "./b type=link mode=0777 link=a/\\040b\n"
-                              "./c type=file hardlink=./a/\\040b\n";
+static const char example[] =
+        "#mtree imagecache=1 digest=xxh128 fields=type,mode,size,link,hardlink,xattr,content\n"
+        ". type=dir mode=0755\n"
+        "./a type=dir\n"
+        "./a/\\040b type=file mode=0644 size=0 xattr.user.x\\075y=AA== "
+        "xxh128=99aa06d3014798d86001c324468d497f\n"
+        "./b type=link mode=0777 link=a/\\040b\n"
+        "./c type=file hardlink=./a/\\040b\n";
 
 START_TEST(test_line_at)
 {
@@ -63,7 +64,8 @@ START_TEST(test_line_attributes)
         struct attribute a;
         struct line line;
 
-        ck_assert_uint_ne(line_find(&listing, listing.size, span_of("./a/\\040b"), &line), SIZE_MAX);
+        ck_assert_uint_ne(line_find(&listing, listing.size, span_of("./a/\\040b"), &line),
+                          SIZE_MAX);
         for (size_t i = 0; i < ELEMENTSOF(expected); i++) {
                 ck_assert(line_next_attribute(&line.rest, &a));
                 ck_assert_int_eq(a.keyword, expected[i].keyword);
@@ -80,7 +82,8 @@ END_TEST
 
 START_TEST(test_line_is_bare)
 {
-        static const char content[] = "#mtree imagecache=1 digest=xxh128 fields=type,size\n. type=dir\n";
+        static const char content[] =
+                "#mtree imagecache=1 digest=xxh128 fields=type,size\n. type=dir\n";
         struct listing listing = read_listing(example), other = read_listing(content);
         struct line line;
 
@@ -112,9 +115,10 @@ END_TEST
 
 START_TEST(test_line_keywords)
 {
-        static const char *const names[] = {"type", "mode", "exec", "uid", "gid", "size", "device", "link",
-                                            "hardlink", "time", "flags", "acl.access", "acl.default", "xattr.u",
-                                            "xxh128"};
+        static const char *const names[] = {"type",        "mode",    "exec",   "uid",
+                                            "gid",         "size",    "device", "link",
+                                            "hardlink",    "time",    "flags",  "acl.access",
+                                            "acl.default", "xattr.u", "xxh128"};
 
         for (int k = 0; k < N_KEYWORDS; k++)
                 ck_assert_int_eq(keyword_of(span_of(names[k])), k);
@@ -133,7 +137,8 @@ END_TEST
 
 START_TEST(test_line_types)
 {
-        static const char *const words[] = {"file", "dir", "link", "fifo", "socket", "char", "block"};
+        static const char *const words[] = {"file",   "dir",  "link", "fifo",
+                                            "socket", "char", "block"};
 
         for (int t = 0; t < N_TYPES; t++)
                 ck_assert_int_eq(type_of(span_of(words[t])), t);
@@ -145,7 +150,8 @@ END_TEST
 
 /* ------------------------------------------------------------------ random listings */
 
-static void add_random_directory(struct random *random, struct buffer *out, struct buffer *path, int depth)
+static void add_random_directory(struct random *random, struct buffer *out, struct buffer *path,
+                                 int depth)
 {
         const size_t path_size = path->size;
         unsigned first = 1;
@@ -183,11 +189,13 @@ START_TEST(test_line_find_random)
                 struct line lines[4096], found;
                 struct listing listing;
 
-                buffer_add_string(&text, "#mtree imagecache=1 digest=xxh128 fields=type\n. type=dir\n");
+                buffer_add_string(&text,
+                                  "#mtree imagecache=1 digest=xxh128 fields=type\n. type=dir\n");
                 buffer_add_char(&path, '.');
                 add_random_directory(&random, &text, &path, 0);
                 listing = read_listing(buffer_string(&text));
-                for (offset = listing.header_size; offset < listing.size && n < ELEMENTSOF(lines) - 1;) {
+                for (offset = listing.header_size;
+                     offset < listing.size && n < ELEMENTSOF(lines) - 1;) {
                         offsets[n] = offset;
                         offset = line_at(&listing, offset, &lines[n++]);
                 }
@@ -204,7 +212,8 @@ START_TEST(test_line_find_random)
                                                       span_equals(found.rest, lines[which].rest)));
                         if (lines[which].name.size > 50)
                                 continue;
-                        snprintf(other, sizeof(other), "%.*s~", (int)lines[which].name.size, lines[which].name.data);
+                        snprintf(other, sizeof(other), "%.*s~", (int)lines[which].name.size,
+                                 lines[which].name.data);
                         got = line_find(&listing, listing.size, span_of(other), &found);
                         for (size_t k = 0; k < n && got == SIZE_MAX; k++)
                                 ck_assert(!span_is(lines[k].name, other));
@@ -218,9 +227,8 @@ END_TEST
 int main(void)
 {
         const TTest *tests[] = {
-                test_line_at,       test_line_attributes, test_line_is_bare,
-                test_line_add_path, test_line_keywords,   test_line_types,
-                test_line_find_random,
+                test_line_at,       test_line_attributes, test_line_is_bare,     test_line_add_path,
+                test_line_keywords, test_line_types,      test_line_find_random,
         };
 
         return run_suite(SUITE_OF("line", tests));

@@ -8,7 +8,9 @@
 
 #include <imagecache/manifest.h>
 
-#define P(images) "{\"imagecache\":\"project\",\"version\":1,\"name\":\"n\",\"builder\":\"b 1\",\"images\":[" images "]}"
+#define P(images)                                                                                          \
+        "{\"imagecache\":\"project\",\"version\":1,\"name\":\"n\",\"builder\":\"b 1\",\"images\":[" images \
+        "]}"
 #define S(inputs) P("{\"image\":\"i\",\"stages\":[{\"stage\":\"s\",\"inputs\":[" inputs "]}]}")
 
 static const char *variable; /* what every environment variable is */
@@ -30,8 +32,8 @@ static struct imgc_seal_options seal_options(void)
         return options;
 }
 
-static int try_seal(struct imgc_context *context, int dirfd, const char *text, struct imgc_manifest **ret,
-                    struct imgc_error **reterr)
+static int try_seal(struct imgc_context *context, int dirfd, const char *text,
+                    struct imgc_manifest **ret, struct imgc_error **reterr)
 {
         struct imgc_seal_options options = seal_options();
         struct imgc_project *project = NULL;
@@ -77,7 +79,8 @@ static void key_of(struct imgc_context *context, int dirfd, const char *text, ch
         struct imgc_manifest *manifest = seal(context, dirfd, text);
         uint32_t image = imgc_manifest_get_n_images(manifest) - 1;
 
-        strcpy(ret, imgc_manifest_get_key(manifest, image, imgc_manifest_get_n_stages(manifest, image) - 1));
+        strcpy(ret, imgc_manifest_get_key(manifest, image,
+                                          imgc_manifest_get_n_stages(manifest, image) - 1));
         imgc_manifest_unref(manifest);
 }
 
@@ -173,15 +176,16 @@ START_TEST(test_manifest_seal_golden)
 
         make_inputs(&scratch);
         variable = "C";
-        manifest = seal(context, scratch.fd,
-                        S("{\"input\":\"option\",\"type\":\"option\",\"value\":{\"b\":\"\\u00e9\",\"a\":[1,-2]}},"
-                          "{\"input\":\"set\",\"type\":\"set\",\"items\":[\"b\",{\"base64\":\"/w==\"},\"a\",\"b\"],\"append\":true},"
-                          "{\"input\":\"LANG\",\"type\":\"env\"},"
-                          "{\"input\":\"file\",\"type\":\"file\",\"path\":\"file\"},"
-                          "{\"input\":\"files\",\"type\":\"files\",\"paths\":[\"d/9\",\"d/*\"]}"));
+        manifest = seal(
+                context, scratch.fd,
+                S("{\"input\":\"option\",\"type\":\"option\",\"value\":{\"b\":\"\\u00e9\",\"a\":[1,-2]}},"
+                  "{\"input\":\"set\",\"type\":\"set\",\"items\":[\"b\",{\"base64\":\"/w==\"},\"a\",\"b\"],\"append\":true},"
+                  "{\"input\":\"LANG\",\"type\":\"env\"},"
+                  "{\"input\":\"file\",\"type\":\"file\",\"path\":\"file\"},"
+                  "{\"input\":\"files\",\"type\":\"files\",\"paths\":[\"d/9\",\"d/*\"]}"));
         data = imgc_manifest_get_data(manifest, &size);
-        ck_assert_msg(size == strlen(expected) && !memcmp(data, expected, strlen(expected)), "%.*s", (int)size,
-                      data);
+        ck_assert_msg(size == strlen(expected) && !memcmp(data, expected, strlen(expected)), "%.*s",
+                      (int)size, data);
         imgc_manifest_unref(manifest);
         imgc_context_unref(context);
 }
@@ -195,7 +199,8 @@ static void check_round_trip(struct imgc_context *context, const struct imgc_man
         const char *data = imgc_manifest_get_data(manifest, &size);
         int r = imgc_manifest_parse(context, data, size, NULL, &again, &error);
 
-        ck_assert_msg(r == 0, "%s\n%.*s", error ? imgc_error_get_message(error) : "", (int)size, data);
+        ck_assert_msg(r == 0, "%s\n%.*s", error ? imgc_error_get_message(error) : "", (int)size,
+                      data);
         ck_assert(same_bytes(manifest, again));
         ck_assert_uint_eq(manifest->n_inputs, again->n_inputs);
         for (uint32_t i = 0; i < manifest->n_inputs; i++) {
@@ -252,7 +257,8 @@ START_TEST(test_manifest_seal_no_listings)
         ck_assert_int_eq(imgc_manifest_has_listings(manifest), 0);
         ck_assert_int_eq(imgc_manifest_has_listings(with), 1);
         for (uint32_t s = 0; s < 2; s++)
-                ck_assert_str_eq(imgc_manifest_get_key(manifest, 1, s), imgc_manifest_get_key(with, 1, s));
+                ck_assert_str_eq(imgc_manifest_get_key(manifest, 1, s),
+                                 imgc_manifest_get_key(with, 1, s));
         ck_assert_int_eq(imgc_manifest_get_input(manifest, 1, 1, 5, &input), 0);
         ck_assert_ptr_null(input.listing);
         ck_assert_ptr_nonnull(input.digest);
@@ -268,7 +274,8 @@ START_TEST(test_manifest_seal_no_listings)
         ck_assert_ptr_null(imgc_manifest_get_scope(with, 9));
         ck_assert_str_eq(imgc_manifest_get_scope(with, 1), "shared");
         ck_assert_str_eq(imgc_manifest_get_stage(with, 1, 1), "one");
-        ck_assert_str_eq(imgc_manifest_find_key(with, "base", "one"), imgc_manifest_get_key(with, 1, 1));
+        ck_assert_str_eq(imgc_manifest_find_key(with, "base", "one"),
+                         imgc_manifest_get_key(with, 1, 1));
         ck_assert_ptr_null(imgc_manifest_find_key(with, "base", "none"));
         ck_assert_ptr_null(imgc_manifest_find_key(with, "none", "one"));
         ck_assert_str_eq(imgc_manifest_get_name(with), "demo");
@@ -300,7 +307,8 @@ START_TEST(test_manifest_save_and_load)
                 const char *name = i < 2 ? "out" : "link-out";
 
                 ck_assert_int_eq(imgc_manifest_save_at(manifest, scratch.fd, name, &error), 0);
-                ck_assert_int_eq(imgc_manifest_load_at(context, scratch.fd, name, &loaded, &error), 0);
+                ck_assert_int_eq(imgc_manifest_load_at(context, scratch.fd, name, &loaded, &error),
+                                 0);
                 ck_assert(same_bytes(manifest, loaded));
                 imgc_manifest_unref(loaded);
         }
@@ -366,7 +374,11 @@ START_TEST(test_manifest_key_by_shell)
 }
 END_TEST
 
-enum effect { CHANGES, SAME, REFUSED };
+enum effect {
+        CHANGES,
+        SAME,
+        REFUSED
+};
 
 /* What to replace in `everything` to change one member. */
 static const struct {
@@ -374,67 +386,85 @@ static const struct {
         const char *from, *to;
         enum effect effect;
 } mutations[] = {
-        {"project", "imagecache", "\"imagecache\":\"project\"", "\"imagecache\":\"projekt\"", REFUSED},
+        {"project", "imagecache", "\"imagecache\":\"project\"", "\"imagecache\":\"projekt\"",
+         REFUSED},
         {"project", "version", "\"version\":1", "\"version\":2", REFUSED},
         {"project", "name", "\"name\":\"demo\"", "\"name\":\"demo2\"", CHANGES},
         {"project", "builder", "\"builder\":\"mk 1\"", "\"builder\":\"mk 2\"", CHANGES},
         {"project", "digest", "\"digest\":\"xxh128\"", "\"digest\":\"sha256\"", CHANGES},
         {"project", "max_append", "\"max_append\":3", "\"max_append\":4", SAME},
-        {"project", "images", "{\"image\":\"other\",\"stages\":[{\"stage\":\"s\",\"inputs\":[]}]},", "", SAME},
+        {"project", "images", "{\"image\":\"other\",\"stages\":[{\"stage\":\"s\",\"inputs\":[]}]},",
+         "", SAME},
         {"image", "image", "\"image\":\"top\"", "\"image\":\"top2\"", SAME},
         {"image", "scope", "\"scope\":\"top-scope\"", "\"scope\":\"top-scope2\"", CHANGES},
         {"image", "scope", "\"scope\":\"shared\"", "\"scope\":\"base\"", CHANGES},
         {"image", "outputs", "\"outputs\":[\"out/b\"]", "\"outputs\":[\"out/c\"]", SAME},
         {"image", "stages", "{\"stage\":\"zero\",\"snapshot\":true,\"inputs\":[]},", "", CHANGES},
         {"stage", "stage", "\"stage\":\"zero\"", "\"stage\":\"zero2\"", CHANGES},
-        {"stage", "snapshot", "\"stage\":\"zero\",\"snapshot\":true", "\"stage\":\"zero\",\"snapshot\":\"auto\"", SAME},
+        {"stage", "snapshot", "\"stage\":\"zero\",\"snapshot\":true",
+         "\"stage\":\"zero\",\"snapshot\":\"auto\"", SAME},
         {"stage", "max_age_seconds", "\"max_age_seconds\":60", "\"max_age_seconds\":61", SAME},
         {"stage", "previous", "\"previous\":\"key\"", "\"previous\":\"output\"", REFUSED},
         {"stage", "results", "[\"root\",\"meta\"]", "[\"meta\",\"root\"]", CHANGES},
         {"stage", "results", "[\"root\",\"meta\"]", "[\"root\"]", CHANGES},
-        {"stage", "reads", "\"reads\":[{\"root\":\"src\",\"exclude\":[\"build/\"],\"method\":\"traced\"}],", "", CHANGES},
-        {"stage", "inputs", "{\"input\":\"E\",\"type\":\"env\",\"on_change\":\"rebuild\"},", "", CHANGES},
+        {"stage", "reads",
+         "\"reads\":[{\"root\":\"src\",\"exclude\":[\"build/\"],\"method\":\"traced\"}],", "",
+         CHANGES},
+        {"stage", "inputs", "{\"input\":\"E\",\"type\":\"env\",\"on_change\":\"rebuild\"},", "",
+         CHANGES},
         {"read", "root", "\"root\":\"src\"", "\"root\":\"src2\"", CHANGES},
         {"read", "exclude", "\"exclude\":[\"build/\"]", "\"exclude\":[\"build\"]", CHANGES},
         {"read", "method", "\"method\":\"traced\"", "\"method\":\"declared\"", CHANGES},
         {"option", "input", "\"input\":\"o\"", "\"input\":\"o2\"", CHANGES},
         {"option", "type", "\"type\":\"option\"", "\"type\":\"digest\"", CHANGES},
-        {"option", "on_change", "\"option\",\"on_change\":\"rebuild\"", "\"option\",\"on_change\":\"stale\"", CHANGES},
-        {"option", "secret", "\"value\":\"o-value\"", "\"value\":\"o-value\",\"secret\":true", CHANGES},
+        {"option", "on_change", "\"option\",\"on_change\":\"rebuild\"",
+         "\"option\",\"on_change\":\"stale\"", CHANGES},
+        {"option", "secret", "\"value\":\"o-value\"", "\"value\":\"o-value\",\"secret\":true",
+         CHANGES},
         {"option", "value", "\"o-value\"", "[\"o-value\"]", CHANGES},
         {"list", "input", "\"input\":\"l\"", "\"input\":\"l2\"", CHANGES},
         {"list", "type", "\"type\":\"list\"", "\"type\":\"set\"", CHANGES},
-        {"list", "on_change", "\"list\",\"on_change\":\"rebuild\"", "\"list\",\"on_change\":\"show\"", CHANGES},
+        {"list", "on_change", "\"list\",\"on_change\":\"rebuild\"",
+         "\"list\",\"on_change\":\"show\"", CHANGES},
         {"list", "secret", "[\"l-b\",\"l-a\"]", "[\"l-b\",\"l-a\"],\"secret\":true", CHANGES},
         {"list", "items", "[\"l-b\",\"l-a\"]", "[\"l-a\",\"l-b\"]", CHANGES},
         {"list", "items", "[\"l-b\",\"l-a\"]", "[\"l-b\",\"l-b\",\"l-a\"]", CHANGES},
         {"set", "input", "\"input\":\"s\"", "\"input\":\"s2\"", CHANGES},
         {"set", "type", "\"type\":\"set\"", "\"type\":\"list\"", REFUSED},
-        {"set", "on_change", "\"set\",\"on_change\":\"rebuild\"", "\"set\",\"on_change\":\"stale\"", CHANGES},
+        {"set", "on_change", "\"set\",\"on_change\":\"rebuild\"", "\"set\",\"on_change\":\"stale\"",
+         CHANGES},
         {"set", "secret", "\"append\":true", "\"secret\":true", CHANGES},
         {"set", "items", "[\"s-b\",\"s-a\"]", "[\"s-b\",\"s-c\"]", CHANGES},
         {"set", "items", "[\"s-b\",\"s-a\"]", "[\"s-a\",\"s-b\",\"s-a\"]", SAME},
         {"set", "append", "\"append\":true", "\"append\":false", CHANGES},
         {"env", "input", "\"input\":\"E\"", "\"input\":\"F\"", CHANGES},
         {"env", "type", "\"type\":\"env\"", "\"type\":\"option\"", REFUSED},
-        {"env", "on_change", "\"env\",\"on_change\":\"rebuild\"", "\"env\",\"on_change\":\"stale\"", CHANGES},
+        {"env", "on_change", "\"env\",\"on_change\":\"rebuild\"", "\"env\",\"on_change\":\"stale\"",
+         CHANGES},
         {"env", "secret", "\"type\":\"env\"", "\"secret\":true,\"type\":\"env\"", CHANGES},
         {"digest", "input", "\"input\":\"d\"", "\"input\":\"d2\"", CHANGES},
         {"digest", "type", "\"type\":\"digest\"", "\"type\":\"option\"", CHANGES},
-        {"digest", "on_change", "\"digest\",\"on_change\":\"rebuild\"", "\"digest\",\"on_change\":\"stale\"", CHANGES},
-        {"digest", "secret", "\"value\":\"d-value\"", "\"value\":\"d-value\",\"secret\":true", CHANGES},
+        {"digest", "on_change", "\"digest\",\"on_change\":\"rebuild\"",
+         "\"digest\",\"on_change\":\"stale\"", CHANGES},
+        {"digest", "secret", "\"value\":\"d-value\"", "\"value\":\"d-value\",\"secret\":true",
+         CHANGES},
         {"digest", "value", "\"d-value\"", "\"d-value2\"", CHANGES},
         {"tree", "input", "\"input\":\"t\"", "\"input\":\"t2\"", CHANGES},
         {"tree", "type", "\"type\":\"tree\"", "\"type\":\"file\"", REFUSED},
-        {"tree", "on_change", "\"tree\",\"on_change\":\"rebuild\"", "\"tree\",\"on_change\":\"stale\"", CHANGES},
+        {"tree", "on_change", "\"tree\",\"on_change\":\"rebuild\"",
+         "\"tree\",\"on_change\":\"stale\"", CHANGES},
         {"tree", "secret", "\"path\":\"tree\"", "\"path\":\"tree\",\"secret\":true", CHANGES},
-        {"tree", "optional", "\"ignore_root\":true,\"optional\":false", "\"ignore_root\":true,\"optional\":true", SAME},
+        {"tree", "optional", "\"ignore_root\":true,\"optional\":false",
+         "\"ignore_root\":true,\"optional\":true", SAME},
         {"tree", "path", "\"path\":\"tree\"", "\"path\":\"copy\"", SAME},
         {"tree", "path", "\"path\":\"tree\"", "\"path\":\"d\"", CHANGES},
         {"tree", "path", "\"path\":\"tree\"", "\"path\":\"file\"", REFUSED},
         {"tree", "kind", "\"kind\":\"directory\",", "", CHANGES},
-        {"tree", "fields", "\"fields\":\"output\"", "\"fields\":\"type,mode,uid,gid,size,device,link,hardlink,acl,xattr,content\"", CHANGES},
-        {"tree", "fields", "\"fields\":\"output\"", "\"fields\":\"label,type,mode,uid,gid,size,device,link,hardlink,acl,xattr,content\"", SAME},
+        {"tree", "fields", "\"fields\":\"output\"",
+         "\"fields\":\"type,mode,uid,gid,size,device,link,hardlink,acl,xattr,content\"", CHANGES},
+        {"tree", "fields", "\"fields\":\"output\"",
+         "\"fields\":\"label,type,mode,uid,gid,size,device,link,hardlink,acl,xattr,content\"",
+         SAME},
         {"tree", "exclude", "\"exclude\":[\"*~\"]", "\"exclude\":[\"c~\"]", CHANGES},
         {"tree", "target", "\"target\":\"/t\"", "\"target\":\"/t2\"", CHANGES},
         {"tree", "uid", "\"uid\":1", "\"uid\":7", CHANGES},
@@ -443,7 +473,8 @@ static const struct {
         {"tree", "ignore_root", "\"ignore_root\":true", "\"ignore_root\":false", CHANGES},
         {"file", "input", "\"input\":\"f\"", "\"input\":\"f2\"", CHANGES},
         {"file", "type", "\"type\":\"file\"", "\"type\":\"tree\"", CHANGES},
-        {"file", "on_change", "\"file\",\"on_change\":\"rebuild\"", "\"file\",\"on_change\":\"show\"", CHANGES},
+        {"file", "on_change", "\"file\",\"on_change\":\"rebuild\"",
+         "\"file\",\"on_change\":\"show\"", CHANGES},
         {"file", "secret", "\"path\":\"file\"", "\"path\":\"file\",\"secret\":true", CHANGES},
         {"file", "optional", "\"gid\":4,\"optional\":false", "\"gid\":4,\"optional\":true", SAME},
         {"file", "path", "\"path\":\"file\"", "\"path\":\"file2\"", SAME},
@@ -455,7 +486,8 @@ static const struct {
         {"file", "gid", "\"gid\":4", "\"gid\":7", CHANGES},
         {"files", "input", "\"input\":\"fs\"", "\"input\":\"fs2\"", CHANGES},
         {"files", "type", "\"type\":\"files\"", "\"type\":\"file\"", REFUSED},
-        {"files", "on_change", "\"files\",\"on_change\":\"rebuild\"", "\"files\",\"on_change\":\"stale\"", CHANGES},
+        {"files", "on_change", "\"files\",\"on_change\":\"rebuild\"",
+         "\"files\",\"on_change\":\"stale\"", CHANGES},
         {"files", "secret", "\"paths\":[", "\"secret\":true,\"paths\":[", CHANGES},
         {"files", "optional", "\"gid\":6,\"optional\":false", "\"gid\":6,\"optional\":true", SAME},
         {"files", "paths", "[\"d/1*\",\"d/9\"]", "[\"d/9\",\"d/1*\"]", CHANGES},
@@ -467,9 +499,12 @@ static const struct {
         {"files", "gid", "\"gid\":6", "\"gid\":7", CHANGES},
         {"link", "input", "\"input\":\"i\"", "\"input\":\"i2\"", CHANGES},
         {"link", "type", "\"type\":\"image\"", "\"type\":\"tree\"", REFUSED},
-        {"link", "on_change", "\"image\",\"on_change\":\"rebuild\"", "\"image\",\"on_change\":\"stale\"", CHANGES},
-        {"link", "image", "\"image\":\"base\",\"stage\":\"one\"", "\"image\":\"other\",\"stage\":\"s\"", CHANGES},
-        {"link", "stage", "\"image\":\"base\",\"stage\":\"one\"", "\"image\":\"base\",\"stage\":\"zero\"", CHANGES},
+        {"link", "on_change", "\"image\",\"on_change\":\"rebuild\"",
+         "\"image\",\"on_change\":\"stale\"", CHANGES},
+        {"link", "image", "\"image\":\"base\",\"stage\":\"one\"",
+         "\"image\":\"other\",\"stage\":\"s\"", CHANGES},
+        {"link", "stage", "\"image\":\"base\",\"stage\":\"one\"",
+         "\"image\":\"base\",\"stage\":\"zero\"", CHANGES},
         {"link", "by", "\"by\":\"key\"", "\"by\":\"output\"", REFUSED},
 };
 
@@ -500,13 +535,14 @@ START_TEST(test_manifest_key_mutations)
                 struct imgc_error *error = NULL;
 
                 if (mutations[i].effect == REFUSED) {
-                        ck_assert_msg(try_seal(context, scratch.fd, text, &manifest, &error) < 0, "%s",
-                                      mutations[i].to);
+                        ck_assert_msg(try_seal(context, scratch.fd, text, &manifest, &error) < 0,
+                                      "%s", mutations[i].to);
                         imgc_error_unref(error);
                 } else {
                         key_of(context, scratch.fd, text, after);
-                        ck_assert_msg(!strcmp(before, after) == (mutations[i].effect == SAME), "%s.%s: %s",
-                                      mutations[i].object, mutations[i].member, mutations[i].to);
+                        ck_assert_msg(!strcmp(before, after) == (mutations[i].effect == SAME),
+                                      "%s.%s: %s", mutations[i].object, mutations[i].member,
+                                      mutations[i].to);
                 }
                 free(text);
         }
@@ -517,7 +553,8 @@ END_TEST
 /* Whatever changes a key does not where the input is not in it. */
 START_TEST(test_manifest_key_mutations_not_in_key)
 {
-        static const char *const types[] = {"option", "list", "set", "env", "digest", "tree", "file", "files", "image"};
+        static const char *const types[] = {"option", "list", "set",   "env",  "digest",
+                                            "tree",   "file", "files", "image"};
         static const char *const words[] = {"stale", "show"};
         struct imgc_context *context = new_context(1);
         _cleanup_scratch_ struct scratch scratch;
@@ -528,13 +565,15 @@ START_TEST(test_manifest_key_mutations_not_in_key)
                 char from[64], to[64], before[65], after[65], *base;
 
                 snprintf(from, sizeof(from), "\"type\":\"%s\",\"on_change\":\"rebuild\"", type);
-                snprintf(to, sizeof(to), "\"on_change\":\"%s\",\"type\":\"%s\"", words[t % 2], type);
+                snprintf(to, sizeof(to), "\"on_change\":\"%s\",\"type\":\"%s\"", words[t % 2],
+                         type);
                 base = replaced(everything, from, to);
                 key_of(context, scratch.fd, base, before);
                 for (size_t i = 0; i < ELEMENTSOF(mutations); i++) {
                         char *text;
 
-                        if (strcmp(mutations[i].object, object) != 0 || mutations[i].effect == REFUSED ||
+                        if (strcmp(mutations[i].object, object) != 0 ||
+                            mutations[i].effect == REFUSED ||
                             !strcmp(mutations[i].member, "on_change"))
                                 continue;
                         text = replaced(base, mutations[i].from, mutations[i].to);
@@ -554,8 +593,8 @@ static json_object *load_schema(void)
         char path[4096];
         json_object *schema;
 
-        snprintf(path, sizeof(path), "%.*s/../../doc/project.schema.json", (int)(slash ? slash - __FILE__ : 1),
-                 slash ? __FILE__ : ".");
+        snprintf(path, sizeof(path), "%.*s/../../doc/project.schema.json",
+                 (int)(slash ? slash - __FILE__ : 1), slash ? __FILE__ : ".");
         schema = json_object_from_file(path);
         ck_assert_msg(schema, "%s", path);
         return schema;
@@ -570,7 +609,8 @@ START_TEST(test_manifest_key_mutations_are_complete)
         ck_assert(json_object_object_get_ex(schema, "$defs", &defs));
         json_object_object_foreach(defs, object, def)
         {
-                if (!strcmp(object, "bytes") || !json_object_object_get_ex(def, "properties", &properties))
+                if (!strcmp(object, "bytes") ||
+                    !json_object_object_get_ex(def, "properties", &properties))
                         continue;
                 json_object_object_foreach(properties, member, property)
                 {
@@ -590,33 +630,50 @@ START_TEST(test_manifest_key_mutations_are_complete)
 
                 ck_assert_msg(json_object_object_get_ex(defs, mutations[i].object, &known) &&
                                       json_object_object_get_ex(known, "properties", &properties) &&
-                                      json_object_object_get_ex(properties, mutations[i].member, &ignored),
+                                      json_object_object_get_ex(properties, mutations[i].member,
+                                                                &ignored),
                               "the schema has no %s.%s", mutations[i].object, mutations[i].member);
         }
         json_object_put(schema);
 }
 END_TEST
 
-#define O(name, value)    "{\"input\":\"" name "\",\"type\":\"option\",\"value\":\"" value "\"}"
-#define L(name, items)    "{\"input\":\"" name "\",\"type\":\"list\",\"items\":[" items "]}"
-#define SET(name, items)  "{\"input\":\"" name "\",\"type\":\"set\",\"items\":[" items "]}"
-#define F(name, path)     "{\"input\":\"" name "\",\"type\":\"file\",\"path\":\"" path "\"}"
-#define T(name, rest)     "{\"input\":\"" name "\",\"type\":\"tree\"," rest "}"
-#define FS(name, rest)    "{\"input\":\"" name "\",\"type\":\"files\"," rest "}"
+#define O(name, value)   "{\"input\":\"" name "\",\"type\":\"option\",\"value\":\"" value "\"}"
+#define L(name, items)   "{\"input\":\"" name "\",\"type\":\"list\",\"items\":[" items "]}"
+#define SET(name, items) "{\"input\":\"" name "\",\"type\":\"set\",\"items\":[" items "]}"
+#define F(name, path)    "{\"input\":\"" name "\",\"type\":\"file\",\"path\":\"" path "\"}"
+#define T(name, rest)    "{\"input\":\"" name "\",\"type\":\"tree\"," rest "}"
+#define FS(name, rest)   "{\"input\":\"" name "\",\"type\":\"files\"," rest "}"
 
 /* Bytes that move from one item or input to its neighbour. */
 START_TEST(test_manifest_key_boundaries)
 {
         static const char *const texts[] = {
-                S(L("a", "\"x\",\"y\"")), S(L("a", "\"xy\"")), S(L("a", "\"x\"") "," L("b", "\"y\"")),
-                S(L("a", "\"x,y\"")), S(L("a", "\"x\\\",\\\"y\"")), S(L("a", "\"x\\ny\"")), S(L("a", "\"x\",\"\",\"y\"")),
-                S(L("a", "")), S(L("a", "\"\"")), S(SET("a", "\"x\",\"y\"")),
-                S(O("a", "1") "," O("b", "2")), S(O("a", "12") "," O("b", "")), S(O("a", "") "," O("b", "12")),
-                S(O("b", "2") "," O("a", "1")), S(O("ab", "12")), S(O("a", "1\\n") "," O("b", "2")),
-                S(O("a", "1") "," O("b", "\\n2")), S(O("a", "null")), S("{\"input\":\"a\",\"type\":\"option\",\"value\":null}"),
-                P("{\"image\":\"i\",\"stages\":[{\"stage\":\"s\",\"inputs\":[" O("a", "1") "]},{\"stage\":\"t\",\"inputs\":[" O("b", "2") "]}]}"),
-                P("{\"image\":\"i\",\"stages\":[{\"stage\":\"s\",\"inputs\":[" O("a", "1") "," O("b", "2") "]},{\"stage\":\"t\",\"inputs\":[]}]}"),
-                P("{\"image\":\"i\",\"stages\":[{\"stage\":\"s\",\"inputs\":[]},{\"stage\":\"t\",\"inputs\":[" O("a", "1") "," O("b", "2") "]}]}"),
+                S(L("a", "\"x\",\"y\"")),
+                S(L("a", "\"xy\"")),
+                S(L("a", "\"x\"") "," L("b", "\"y\"")),
+                S(L("a", "\"x,y\"")),
+                S(L("a", "\"x\\\",\\\"y\"")),
+                S(L("a", "\"x\\ny\"")),
+                S(L("a", "\"x\",\"\",\"y\"")),
+                S(L("a", "")),
+                S(L("a", "\"\"")),
+                S(SET("a", "\"x\",\"y\"")),
+                S(O("a", "1") "," O("b", "2")),
+                S(O("a", "12") "," O("b", "")),
+                S(O("a", "") "," O("b", "12")),
+                S(O("b", "2") "," O("a", "1")),
+                S(O("ab", "12")),
+                S(O("a", "1\\n") "," O("b", "2")),
+                S(O("a", "1") "," O("b", "\\n2")),
+                S(O("a", "null")),
+                S("{\"input\":\"a\",\"type\":\"option\",\"value\":null}"),
+                P("{\"image\":\"i\",\"stages\":[{\"stage\":\"s\",\"inputs\":[" O(
+                        "a", "1") "]},{\"stage\":\"t\",\"inputs\":[" O("b", "2") "]}]}"),
+                P("{\"image\":\"i\",\"stages\":[{\"stage\":\"s\",\"inputs\":[" O("a", "1") "," O(
+                        "b", "2") "]},{\"stage\":\"t\",\"inputs\":[]}]}"),
+                P("{\"image\":\"i\",\"stages\":[{\"stage\":\"s\",\"inputs\":[]},{\"stage\":\"t\",\"inputs\":[" O(
+                        "a", "1") "," O("b", "2") "]}]}"),
         };
         struct imgc_context *context = new_context(1);
         char keys[ELEMENTSOF(texts)][65];
@@ -634,9 +691,12 @@ START_TEST(test_manifest_key_names_and_scopes)
 {
         struct imgc_context *context = new_context(1);
 
-        ck_assert(same_key(context, AT_FDCWD, P("{\"image\":\"a\",\"scope\":\"x\",\"stages\":[{\"stage\":\"s\",\"inputs\":[]}]}"),
-                           P("{\"image\":\"b\",\"scope\":\"x\",\"stages\":[{\"stage\":\"s\",\"inputs\":[]}]}")));
-        ck_assert(!same_key(context, AT_FDCWD, P("{\"image\":\"a\",\"stages\":[{\"stage\":\"s\",\"inputs\":[]}]}"),
+        ck_assert(same_key(
+                context, AT_FDCWD,
+                P("{\"image\":\"a\",\"scope\":\"x\",\"stages\":[{\"stage\":\"s\",\"inputs\":[]}]}"),
+                P("{\"image\":\"b\",\"scope\":\"x\",\"stages\":[{\"stage\":\"s\",\"inputs\":[]}]}")));
+        ck_assert(!same_key(context, AT_FDCWD,
+                            P("{\"image\":\"a\",\"stages\":[{\"stage\":\"s\",\"inputs\":[]}]}"),
                             P("{\"image\":\"b\",\"stages\":[{\"stage\":\"s\",\"inputs\":[]}]}")));
         imgc_context_unref(context);
 }
@@ -663,7 +723,8 @@ START_TEST(test_manifest_env_unset_is_not_empty)
                         ck_assert_str_ne(keys[i], keys[j]);
         }
         r = imgc_manifest_seal(context, project, &options, &manifest, &error);
-        ck_assert_ptr_nonnull(strstr(imgc_error_get_message(error), "inputs[0]: no environment was given"));
+        ck_assert_ptr_nonnull(
+                strstr(imgc_error_get_message(error), "inputs[0]: no environment was given"));
         expect_error(&error, r, IMGC_ERROR_INVALID_ARGUMENT, EINVAL);
         imgc_project_unref(project);
         imgc_context_unref(context);
@@ -672,8 +733,9 @@ END_TEST
 
 /* ------------------------------------------------------------------ trees */
 
-static void check_refusal(struct imgc_context *context, const struct scratch *scratch, const char *text,
-                          enum imgc_error_code code, int number, const char *message)
+static void check_refusal(struct imgc_context *context, const struct scratch *scratch,
+                          const char *text, enum imgc_error_code code, int number,
+                          const char *message)
 {
         struct imgc_manifest *manifest = NULL;
         struct imgc_error *error = NULL;
@@ -681,14 +743,16 @@ static void check_refusal(struct imgc_context *context, const struct scratch *sc
 
         ck_assert_msg(r < 0, "%s", text);
         ck_assert_ptr_null(manifest);
-        ck_assert_msg(strstr(imgc_error_get_message(error), message), "%s", imgc_error_get_message(error));
+        ck_assert_msg(strstr(imgc_error_get_message(error), message), "%s",
+                      imgc_error_get_message(error));
         expect_error(&error, r, code, number);
 }
 
 START_TEST(test_manifest_absent)
 {
         static const char *const optional[] = {
-                S(T("t", "\"path\":\"gone\",\"optional\":true")), S(T("t", "\"path\":\"d/gone/x\",\"optional\":true")),
+                S(T("t", "\"path\":\"gone\",\"optional\":true")),
+                S(T("t", "\"path\":\"d/gone/x\",\"optional\":true")),
                 S("{\"input\":\"t\",\"type\":\"file\",\"path\":\"gone\",\"optional\":true}"),
                 S(FS("t", "\"paths\":[\"gone/*\",\"no*\"],\"optional\":true")),
         };
@@ -708,20 +772,21 @@ START_TEST(test_manifest_absent)
                 check_round_trip(context, manifest);
                 imgc_manifest_unref(manifest);
         }
-        check_refusal(context, &scratch, S(T("t", "\"path\":\"gone\"")), IMGC_ERROR_NOT_FOUND, ENOENT,
-                      "p:1:120: images[0].stages[0].inputs[0]: cannot open gone: No such file or directory");
-        check_refusal(context, &scratch, S(T("t", "\"path\":\"file/x\",\"optional\":true")), IMGC_ERROR_NOT_FOUND,
-                      ENOTDIR, "Not a directory");
-        check_refusal(context, &scratch, S(T("t", "\"path\":\"dangling\",\"optional\":true")), IMGC_ERROR_IO, ELOOP,
-                      "a link leads nowhere");
-        check_refusal(context, &scratch, S(T("t", "\"path\":\"dangling/x\",\"optional\":true")), IMGC_ERROR_IO, ELOOP,
-                      "a link leads nowhere");
-        check_refusal(context, &scratch, S(FS("t", "\"paths\":[\"dang*\"],\"optional\":true")), IMGC_ERROR_IO, ELOOP,
-                      "a link leads nowhere");
-        check_refusal(context, &scratch, S(FS("t", "\"paths\":[\"dangling\"],\"optional\":true")), IMGC_ERROR_IO,
-                      ELOOP, "a link leads nowhere");
-        check_refusal(context, &scratch, S(FS("t", "\"paths\":[\"file/x\"],\"optional\":true")), IMGC_ERROR_NOT_FOUND,
-                      ENOTDIR, "Not a directory");
+        check_refusal(
+                context, &scratch, S(T("t", "\"path\":\"gone\"")), IMGC_ERROR_NOT_FOUND, ENOENT,
+                "p:1:120: images[0].stages[0].inputs[0]: cannot open gone: No such file or directory");
+        check_refusal(context, &scratch, S(T("t", "\"path\":\"file/x\",\"optional\":true")),
+                      IMGC_ERROR_NOT_FOUND, ENOTDIR, "Not a directory");
+        check_refusal(context, &scratch, S(T("t", "\"path\":\"dangling\",\"optional\":true")),
+                      IMGC_ERROR_IO, ELOOP, "a link leads nowhere");
+        check_refusal(context, &scratch, S(T("t", "\"path\":\"dangling/x\",\"optional\":true")),
+                      IMGC_ERROR_IO, ELOOP, "a link leads nowhere");
+        check_refusal(context, &scratch, S(FS("t", "\"paths\":[\"dang*\"],\"optional\":true")),
+                      IMGC_ERROR_IO, ELOOP, "a link leads nowhere");
+        check_refusal(context, &scratch, S(FS("t", "\"paths\":[\"dangling\"],\"optional\":true")),
+                      IMGC_ERROR_IO, ELOOP, "a link leads nowhere");
+        check_refusal(context, &scratch, S(FS("t", "\"paths\":[\"file/x\"],\"optional\":true")),
+                      IMGC_ERROR_NOT_FOUND, ENOTDIR, "Not a directory");
         key_of(context, scratch.fd, optional[0], before);
         make_text(&scratch, "gone", "");
         key_of(context, scratch.fd, optional[0], after);
@@ -742,12 +807,12 @@ START_TEST(test_manifest_access)
         ck_assert_int_eq(fchmod(scratch.fd, 0755), 0);
         if (geteuid() == 0)
                 ck_assert_int_eq(seteuid(65534), 0);
-        check_refusal(context, &scratch, S(T("t", "\"path\":\"closed/x\",\"optional\":true")), IMGC_ERROR_ACCESS, EACCES,
-                      "Permission denied");
-        check_refusal(context, &scratch, S(T("t", "\"path\":\"closed\",\"optional\":true")), IMGC_ERROR_ACCESS, EACCES,
-                      "Permission denied");
-        check_refusal(context, &scratch, S(FS("t", "\"paths\":[\"closed/*\"],\"optional\":true")), IMGC_ERROR_ACCESS,
-                      EACCES, "Permission denied");
+        check_refusal(context, &scratch, S(T("t", "\"path\":\"closed/x\",\"optional\":true")),
+                      IMGC_ERROR_ACCESS, EACCES, "Permission denied");
+        check_refusal(context, &scratch, S(T("t", "\"path\":\"closed\",\"optional\":true")),
+                      IMGC_ERROR_ACCESS, EACCES, "Permission denied");
+        check_refusal(context, &scratch, S(FS("t", "\"paths\":[\"closed/*\"],\"optional\":true")),
+                      IMGC_ERROR_ACCESS, EACCES, "Permission denied");
         if (getuid() == 0)
                 ck_assert_int_eq(seteuid(0), 0);
         ck_assert_int_eq(fchmodat(scratch.fd, "closed", 0755, 0), 0);
@@ -780,11 +845,14 @@ START_TEST(test_manifest_files)
         } cases[] = {
                 {"\"paths\":[\"d/*\"]", ". ./d ./d/10 ./d/9 "},
                 {"\"paths\":[\"d/.*\"]", ". ./d ./d/.hidden "},
-                {"\"paths\":[\"d/*\",\"d/1?\",\"d/sub/x\"]", ". ./d ./d/10 ./d/9 ./d/sub ./d/sub/x "},
-                {"\"paths\":[\"*/sub/*\"],\"exclude\":[\"tree\",\"copy/sub/hard\"]", ". ./copy ./copy/sub ./copy/sub/b ./d ./d/sub ./d/sub/x ./linked ./linked/sub ./linked/sub/x "},
+                {"\"paths\":[\"d/*\",\"d/1?\",\"d/sub/x\"]",
+                 ". ./d ./d/10 ./d/9 ./d/sub ./d/sub/x "},
+                {"\"paths\":[\"*/sub/*\"],\"exclude\":[\"tree\",\"copy/sub/hard\"]",
+                 ". ./copy ./copy/sub ./copy/sub/b ./d ./d/sub ./d/sub/x ./linked ./linked/sub ./linked/sub/x "},
                 {"\"paths\":[\"d/[!1]\"]", ". ./d ./d/9 "},
                 {"\"paths\":[\"linked/*\"]", ". ./linked ./linked/10 ./linked/9 "},
-                {"\"paths\":[\"to-file\",\"sp ace\",\"a-b\",\"a/c\"]", ". ./a ./a/c ./a-b ./sp\\040ace ./to-file "},
+                {"\"paths\":[\"to-file\",\"sp ace\",\"a-b\",\"a/c\"]",
+                 ". ./a ./a/c ./a-b ./sp\\040ace ./to-file "},
         };
         struct imgc_context *context = new_context(3);
         _cleanup_scratch_ struct scratch scratch;
@@ -810,12 +878,12 @@ START_TEST(test_manifest_files)
         make_text(&scratch, "d/9", "other");
         key_of(context, scratch.fd, S(FS("f", "\"paths\":[\"to-file\"]")), after);
         ck_assert_str_ne(before, after);
-        check_refusal(context, &scratch, S(FS("f", "\"paths\":[\"d/*\",\"none*\"]")), IMGC_ERROR_NOT_FOUND, ENOENT,
-                      "cannot read none*: no file matches");
-        check_refusal(context, &scratch, S(FS("f", "\"paths\":[\"d/sub\"]")), IMGC_ERROR_UNSUPPORTED, EISDIR,
-                      "it is a directory");
-        check_refusal(context, &scratch, S(FS("f", "\"paths\":[\"?/su*\"]")), IMGC_ERROR_NOT_FOUND, ENOENT,
-                      "no file matches");
+        check_refusal(context, &scratch, S(FS("f", "\"paths\":[\"d/*\",\"none*\"]")),
+                      IMGC_ERROR_NOT_FOUND, ENOENT, "cannot read none*: no file matches");
+        check_refusal(context, &scratch, S(FS("f", "\"paths\":[\"d/sub\"]")),
+                      IMGC_ERROR_UNSUPPORTED, EISDIR, "it is a directory");
+        check_refusal(context, &scratch, S(FS("f", "\"paths\":[\"?/su*\"]")), IMGC_ERROR_NOT_FOUND,
+                      ENOENT, "no file matches");
         imgc_context_unref(context);
 }
 END_TEST
@@ -823,9 +891,12 @@ END_TEST
 START_TEST(test_manifest_kind)
 {
         static const char free_kind[] = S(T("t", "\"path\":\"x\",\"fields\":\"content\""));
-        static const char directory[] = S(T("t", "\"path\":\"x\",\"fields\":\"content\",\"kind\":\"directory\""));
-        static const char mtree[] = S(T("t", "\"path\":\"x\",\"fields\":\"content\",\"kind\":\"mtree\""));
-        static const char file[] = S(T("t", "\"path\":\"x\",\"fields\":\"content\",\"kind\":\"file\""));
+        static const char directory[] =
+                S(T("t", "\"path\":\"x\",\"fields\":\"content\",\"kind\":\"directory\""));
+        static const char mtree[] =
+                S(T("t", "\"path\":\"x\",\"fields\":\"content\",\"kind\":\"mtree\""));
+        static const char file[] =
+                S(T("t", "\"path\":\"x\",\"fields\":\"content\",\"kind\":\"file\""));
         struct imgc_tree_options options = IMGC_TREE_OPTIONS_INIT;
         struct imgc_context *context = new_context(1);
         _cleanup_scratch_ struct scratch scratch;
@@ -843,7 +914,8 @@ START_TEST(test_manifest_kind)
         key_of(context, scratch.fd, free_kind, as_directory);
         key_of(context, scratch.fd, directory, key);
         ck_assert_str_ne(key, as_directory);
-        check_refusal(context, &scratch, mtree, IMGC_ERROR_UNSUPPORTED, ENOTSUP, "it is a directory");
+        check_refusal(context, &scratch, mtree, IMGC_ERROR_UNSUPPORTED, ENOTSUP,
+                      "it is a directory");
         ck_assert_int_eq(renameat(scratch.fd, "x", scratch.fd, "d"), 0);
         ck_assert_int_eq(renameat(scratch.fd, "listing", scratch.fd, "x"), 0);
         /* The same tree in another container. */
@@ -852,7 +924,8 @@ START_TEST(test_manifest_kind)
         key_of(context, scratch.fd, mtree, as_listing);
         ck_assert_str_ne(as_listing, key);
         ck_assert_str_ne(as_listing, as_directory);
-        check_refusal(context, &scratch, directory, IMGC_ERROR_UNSUPPORTED, ENOTSUP, "not a directory");
+        check_refusal(context, &scratch, directory, IMGC_ERROR_UNSUPPORTED, ENOTSUP,
+                      "not a directory");
         key_of(context, scratch.fd, file, key);
         ck_assert_str_ne(as_listing, key);
         imgc_tree_unref(tree);
@@ -919,7 +992,8 @@ START_TEST(test_manifest_tree_from_memory)
         ck_assert_int_eq(imgc_project_builder_finish(builder, &project, NULL), 0);
         imgc_project_builder_free(builder);
         r = imgc_manifest_seal(context, project, NULL, &from_memory, &error);
-        ck_assert_ptr_nonnull(strstr(imgc_error_get_message(error), "input \"t\": the tree was read without"));
+        ck_assert_ptr_nonnull(
+                strstr(imgc_error_get_message(error), "input \"t\": the tree was read without"));
         expect_error(&error, r, IMGC_ERROR_INVALID_ARGUMENT, ENODATA);
         imgc_project_unref(project);
         imgc_context_unref(context);
@@ -930,15 +1004,15 @@ END_TEST
 
 START_TEST(test_manifest_secrets)
 {
-        static const char text[] =
-                S("{\"input\":\"o\",\"type\":\"option\",\"value\":\"hunter2\",\"secret\":true},"
-                  "{\"input\":\"l\",\"type\":\"list\",\"items\":[\"hunter2\"],\"secret\":true},"
-                  "{\"input\":\"s\",\"type\":\"set\",\"items\":[\"hunter2\"],\"secret\":true},"
-                  "{\"input\":\"E\",\"type\":\"env\",\"secret\":true,\"on_change\":\"stale\"},"
-                  "{\"input\":\"d\",\"type\":\"digest\",\"value\":\"hunter2\",\"secret\":true},"
-                  "{\"input\":\"t\",\"type\":\"tree\",\"path\":\"secret\",\"secret\":true},"
-                  "{\"input\":\"f\",\"type\":\"file\",\"path\":\"secret/hunter2\",\"secret\":true},"
-                  "{\"input\":\"fs\",\"type\":\"files\",\"paths\":[\"secret/hunter2\"],\"secret\":true}");
+        static const char text[] = S(
+                "{\"input\":\"o\",\"type\":\"option\",\"value\":\"hunter2\",\"secret\":true},"
+                "{\"input\":\"l\",\"type\":\"list\",\"items\":[\"hunter2\"],\"secret\":true},"
+                "{\"input\":\"s\",\"type\":\"set\",\"items\":[\"hunter2\"],\"secret\":true},"
+                "{\"input\":\"E\",\"type\":\"env\",\"secret\":true,\"on_change\":\"stale\"},"
+                "{\"input\":\"d\",\"type\":\"digest\",\"value\":\"hunter2\",\"secret\":true},"
+                "{\"input\":\"t\",\"type\":\"tree\",\"path\":\"secret\",\"secret\":true},"
+                "{\"input\":\"f\",\"type\":\"file\",\"path\":\"secret/hunter2\",\"secret\":true},"
+                "{\"input\":\"fs\",\"type\":\"files\",\"paths\":[\"secret/hunter2\"],\"secret\":true}");
         struct imgc_seal_options options = seal_options();
         struct imgc_context *context = new_context(1);
         struct imgc_manifest *manifest, *other = NULL, *none = NULL;
@@ -1002,7 +1076,8 @@ START_TEST(test_manifest_secrets_in_errors)
                 struct imgc_error *error = NULL;
 
                 ck_assert_int_lt(try_seal(context, AT_FDCWD, texts[i], &manifest, &error), 0);
-                ck_assert_msg(!strstr(imgc_error_get_json(error), "hunter2"), "%s", imgc_error_get_json(error));
+                ck_assert_msg(!strstr(imgc_error_get_json(error), "hunter2"), "%s",
+                              imgc_error_get_json(error));
                 imgc_error_unref(error);
         }
         imgc_context_unref(context);
@@ -1011,7 +1086,8 @@ END_TEST
 
 /* ------------------------------------------------------------------ damage */
 
-static int parse_bytes(struct imgc_context *context, const char *data, size_t size, struct imgc_error **reterr)
+static int parse_bytes(struct imgc_context *context, const char *data, size_t size,
+                       struct imgc_error **reterr)
 {
         struct imgc_manifest *manifest = NULL;
         /* In memory of its own, so that a byte too far is seen. */
@@ -1026,14 +1102,15 @@ static int parse_bytes(struct imgc_context *context, const char *data, size_t si
         return r;
 }
 
-static void check_damage(struct imgc_context *context, const char *data, size_t size, const char *message)
+static void check_damage(struct imgc_context *context, const char *data, size_t size,
+                         const char *message)
 {
         struct imgc_error *error = NULL;
         int r = parse_bytes(context, data, size, &error);
 
         ck_assert_msg(r == -EBADMSG, "%d: %s\n%.*s", r, message, (int)size, data);
-        ck_assert_msg(strstr(imgc_error_get_message(error), message), "%s\n%s", imgc_error_get_message(error),
-                      message);
+        ck_assert_msg(strstr(imgc_error_get_message(error), message), "%s\n%s",
+                      imgc_error_get_message(error), message);
         expect_error(&error, r, IMGC_ERROR_SYNTAX, EBADMSG);
 }
 
@@ -1078,7 +1155,8 @@ START_TEST(test_manifest_damage_every_byte)
                 copy[i] = (char)(copy[i] ^ (1 << random_below(&random, 8)));
                 /* Only what is not in a key, and not checked otherwise, may be another value. */
                 if (parse_bytes(context, copy, size, &error) >= 0) {
-                        const char *start = memrchr(data, '\n', i), *end = memchr(data + i, '\n', size - i);
+                        const char *start = memrchr(data, '\n', i),
+                                   *end = memchr(data + i, '\n', size - i);
                         const char *info;
 
                         start = start ? start : data;
@@ -1088,7 +1166,8 @@ START_TEST(test_manifest_damage_every_byte)
                         /* Names of images are in no key, and this one has no link to it. */
                         if (!info && memmem(start, (size_t)(end - start), "{\"image\":", 9))
                                 continue;
-                        ck_assert_msg(info, "byte %zu: %.*s", i, (int)(end - start), copy + (start - data));
+                        ck_assert_msg(info, "byte %zu: %.*s", i, (int)(end - start),
+                                      copy + (start - data));
                 }
                 imgc_error_unref(error);
         }
@@ -1111,7 +1190,8 @@ START_TEST(test_manifest_damage_lines)
         variable = "v";
         manifest = seal(context, scratch.fd, everything);
         data = imgc_manifest_get_data(manifest, &size);
-        for (const char *p = data; p < data + size; p = (const char *)memchr(p, '\n', (size_t)(data + size - p)) + 1)
+        for (const char *p = data; p < data + size;
+             p = (const char *)memchr(p, '\n', (size_t)(data + size - p)) + 1)
                 lines[n++] = p;
         lines[n] = data + size;
         copy = malloc(size * 2);
@@ -1149,7 +1229,8 @@ END_TEST
 static const struct {
         const char *from, *to, *message;
 } damages[] = {
-        {"\"version\":1", "\"version\":2", "m:1: a version that is not known to this library: \"version\""},
+        {"\"version\":1", "\"version\":2",
+         "m:1: a version that is not known to this library: \"version\""},
         {"\"version\":1", "\"version\":1.0", "m:1: number that is not written as an integer"},
         {"\"version\":1", "\"version\":1e0", "m:1: number that is not written as an integer"},
         {"\"max_append\":3", "\"max_append\":99999999999999999999", "m:1: number beyond 2^53-1"},
@@ -1161,38 +1242,48 @@ static const struct {
         {"\"name\":\"demo\"", "\"name\":\"\\u0064emo\"", "m:1: not spelt as it must be"},
         {"\"name\":\"demo\"", "\"name\":\"d\\ud800\"", "m:1: half of a surrogate pair"},
         {"\"name\":\"demo\"", "\"name\": \"demo\"", "m:1: not spelt as it must be"},
-        {"\"name\":\"demo\"", "\"name\":\"other\"", "the key of stage \"s\" is not that of its lines"},
+        {"\"name\":\"demo\"", "\"name\":\"other\"",
+         "the key of stage \"s\" is not that of its lines"},
         {"\"digest\":\"xxh128\"", "\"digest\":\"md5\"", "m:1: unknown digest"},
         {"\"lines\":", "\"lines\":1", "lines follow the first one"},
         {"\"listings\":true", "\"listings\":false", "neither an object nor part of a listing"},
-        {"{\"image\":\"base\",\"info\":{\"outputs\":[\"out/a\"]}", "{\"image\":\"base\",\"info\":{}", "missing member: \"outputs\""},
-        {"\"image\":\"base\",\"info\":{\"outputs\":[\"out/a\"]}", "\"image\":\"other\",\"info\":{\"outputs\":[\"out/a\"]}",
-         "two images have the same name"},
+        {"{\"image\":\"base\",\"info\":{\"outputs\":[\"out/a\"]}",
+         "{\"image\":\"base\",\"info\":{}", "missing member: \"outputs\""},
+        {"\"image\":\"base\",\"info\":{\"outputs\":[\"out/a\"]}",
+         "\"image\":\"other\",\"info\":{\"outputs\":[\"out/a\"]}", "two images have the same name"},
         {"\"stage\":\"one\"}\n", "\"stage\":\"zero\"}\n", "two stages have the same name"},
         {"\"input\":\"l\"", "\"input\":\"o\"", "two inputs of a stage have the same name"},
         {"[\"l-b\",\"l-a\"]", "[\"l-b\",[\"l-a\"]]", "value of the wrong type: \"items\""},
         {"[\"s-a\",\"s-b\"]", "[\"s-b\",\"s-a\"]", "not spelt as it must be"},
         {"[\"s-a\",\"s-b\"]", "[\"s-a\",\"s-a\",\"s-b\"]", "not spelt as it must be"},
         {"[\"s-a\",\"s-b\"]", "[{\"base64\":\"YQ==\"},\"s-b\"]", "not spelt as it must be"},
-        {"\"value\":\"o-value\"", "\"value\":\"x\"", "the key of stage \"one\" is not that of its lines"},
+        {"\"value\":\"o-value\"", "\"value\":\"x\"",
+         "the key of stage \"one\" is not that of its lines"},
         {"\"value\":\"o-value\"", "\"more\":1,\"value\":\"o-value\"", "not spelt as it must be"},
         {",\"value\":\"o-value\"", "", "missing member: \"value\""},
         {"\"type\":\"option\"", "\"type\":\"layout\"", "unknown type"},
-        {"\"target\":\"/t\"", "\"target\":\"/u\"", "the key of stage \"one\" is not that of its lines"},
+        {"\"target\":\"/t\"", "\"target\":\"/u\"",
+         "the key of stage \"one\" is not that of its lines"},
         {"\"kind\":\"directory\"", "\"kind\":\"archive\"", "unknown value: \"kind\""},
         {"\"fields\":\"output\"", "\"fields\":\"type,content,mode\"", "not spelt as it must be"},
-        {"\"fields\":\"output\"", "\"fields\":\"content\"", "the listing has another digest or other fields"},
+        {"\"fields\":\"output\"", "\"fields\":\"content\"",
+         "the listing has another digest or other fields"},
         {"\"label\":\"tree\"", "\"label\":\"tree\",\"z\":1", "not spelt as it must be"},
         {",\"label\":\"tree\"", "", "missing member: \"label\""},
         {"./a type=file", "./a type=fifo", "m:1"},
-        {"./sub/b type=file", "./sub/c type=file", "the digest of the tree is not that of its listing"},
+        {"./sub/b type=file", "./sub/c type=file",
+         "the digest of the tree is not that of its listing"},
         {"./sub/hard type=file hardlink=./a\n", "", "the listing has not as many entries or bytes"},
-        {"\"bytes\":2,\"entries\":6", "\"bytes\":3,\"entries\":6", "the listing has not as many entries or bytes"},
-        {"\"info\":{\"image\":\"base\",\"stage\":\"one\"}", "\"info\":{\"image\":\"base\",\"stage\":\"zero\"}",
+        {"\"bytes\":2,\"entries\":6", "\"bytes\":3,\"entries\":6",
+         "the listing has not as many entries or bytes"},
+        {"\"info\":{\"image\":\"base\",\"stage\":\"one\"}",
+         "\"info\":{\"image\":\"base\",\"stage\":\"zero\"}",
          "the key is not that of the stage it links to"},
-        {"\"info\":{\"image\":\"base\",\"stage\":\"one\"}", "\"info\":{\"image\":\"top\",\"stage\":\"top-stage\"}",
+        {"\"info\":{\"image\":\"base\",\"stage\":\"one\"}",
+         "\"info\":{\"image\":\"top\",\"stage\":\"top-stage\"}",
          "a link to a stage that does not stand before"},
-        {"\"info\":{\"image\":\"base\",\"stage\":\"one\"}", "\"info\":{\"image\":\"gone\",\"stage\":\"one\"}",
+        {"\"info\":{\"image\":\"base\",\"stage\":\"one\"}",
+         "\"info\":{\"image\":\"gone\",\"stage\":\"one\"}",
          "a link to a stage that does not stand before"},
 };
 
@@ -1232,18 +1323,21 @@ END_TEST
 
 /* ------------------------------------------------------------------ stage by stage */
 
-static const char with_output_links[] =
-        P("{\"image\":\"a\",\"stages\":[{\"stage\":\"1\",\"snapshot\":true,\"results\":[\"z\",\"root\"],\"inputs\":[]},"
-          "{\"stage\":\"2\",\"previous\":\"output\",\"inputs\":[" F("f", "file") "]}]},"
-          "{\"image\":\"b\",\"stages\":[{\"stage\":\"1\",\"inputs\":["
-          "{\"input\":\"i\",\"type\":\"image\",\"image\":\"a\",\"stage\":\"1\",\"by\":\"output\"}]}]}");
+static const char with_output_links[] = P(
+        "{\"image\":\"a\",\"stages\":[{\"stage\":\"1\",\"snapshot\":true,\"results\":[\"z\",\"root\"],\"inputs\":[]},"
+        "{\"stage\":\"2\",\"previous\":\"output\",\"inputs\":[" F(
+                "f",
+                "file") "]}]},"
+                        "{\"image\":\"b\",\"stages\":[{\"stage\":\"1\",\"inputs\":["
+                        "{\"input\":\"i\",\"type\":\"image\",\"image\":\"a\",\"stage\":\"1\",\"by\":\"output\"}]}]}");
 
 #define D1 "00000000000000000000000000000001"
 #define D2 "00000000000000000000000000000002"
 
 START_TEST(test_sealer_output_links)
 {
-        const char *const digests[] = {D1, NULL}, *const others[] = {D1, D2}, *const bad_digests[] = {"0", NULL};
+        const char *const digests[] = {D1, NULL}, *const others[] = {D1, D2},
+                          *const bad_digests[] = {"0", NULL};
         struct imgc_context *context = new_context(1);
         struct imgc_manifest *manifest = NULL;
         _cleanup_scratch_ struct scratch scratch;
@@ -1263,7 +1357,8 @@ START_TEST(test_sealer_output_links)
         r = imgc_sealer_seal_next(sealer, "none", &key, &error);
         expect_error(&error, r, IMGC_ERROR_INVALID_ARGUMENT, EINVAL);
         r = imgc_sealer_seal_next(sealer, "b", &key, &error);
-        ck_assert_ptr_nonnull(strstr(imgc_error_get_message(error), "stage \"1\" of image \"a\" is not sealed"));
+        ck_assert_ptr_nonnull(
+                strstr(imgc_error_get_message(error), "stage \"1\" of image \"a\" is not sealed"));
         expect_error(&error, r, IMGC_ERROR_INVALID_ARGUMENT, EINVAL);
         r = imgc_sealer_set_results(sealer, "a", "1", digests, 2, &error);
         expect_error(&error, r, IMGC_ERROR_INVALID_ARGUMENT, EINVAL);
@@ -1283,10 +1378,16 @@ START_TEST(test_sealer_output_links)
         ck_assert_int_eq(imgc_sealer_seal_next(sealer, "a", &key, NULL), 0);
         ck_assert_int_eq(imgc_sealer_get_manifest(sealer, &manifest, NULL), 0);
         data = imgc_manifest_get_data(manifest, &size);
-        ck_assert_ptr_nonnull(memmem(data, size, "\"previous\":{\"root\":null,\"z\":\"" D1 "\"},\"snapshot\":false},"
-                                                 "\"previous\":\"output\",\"stage\":\"2\"}", 103));
-        ck_assert_ptr_nonnull(memmem(data, size, "{\"by\":\"output\",\"info\":{\"image\":\"a\",\"stage\":\"1\"},\"input\":\"i\","
-                                                 "\"results\":{\"root\":null,\"z\":\"" D1 "\"},\"type\":\"image\"}", 136));
+        ck_assert_ptr_nonnull(memmem(data, size,
+                                     "\"previous\":{\"root\":null,\"z\":\"" D1
+                                     "\"},\"snapshot\":false},"
+                                     "\"previous\":\"output\",\"stage\":\"2\"}",
+                                     103));
+        ck_assert_ptr_nonnull(memmem(
+                data, size,
+                "{\"by\":\"output\",\"info\":{\"image\":\"a\",\"stage\":\"1\"},\"input\":\"i\","
+                "\"results\":{\"root\":null,\"z\":\"" D1 "\"},\"type\":\"image\"}",
+                136));
         check_round_trip(context, manifest);
         imgc_manifest_unref(manifest);
         ck_assert_ptr_null(imgc_sealer_free(sealer));
@@ -1363,9 +1464,11 @@ static void check_changed(struct imgc_context *context, const struct imgc_manife
         struct imgc_seal_options options = seal_options();
         struct buffer out = {0};
         struct imgc_error *error = NULL;
-        int r = imgc_manifest_check_unchanged(manifest, context, project, &options, note, &out, &error);
+        int r = imgc_manifest_check_unchanged(manifest, context, project, &options, note, &out,
+                                              &error);
 
-        ck_assert_msg(r == (*expected ? 1 : 0), "%d %s", r, error ? imgc_error_get_message(error) : "");
+        ck_assert_msg(r == (*expected ? 1 : 0), "%d %s", r,
+                      error ? imgc_error_get_message(error) : "");
         ck_assert_ptr_nonnull(buffer_string(&out));
         ck_assert_str_eq(out.data, expected);
         buffer_free(&out);
@@ -1403,11 +1506,16 @@ START_TEST(test_manifest_check_unchanged)
         ck_assert_int_eq(unlinkat(scratch.fd, "d/10", 0), 0);
         ck_assert_int_eq(unlinkat(scratch.fd, "file", 0), 0);
         check_changed(context, manifest, project, "base/one/E base/one/t base/one/f base/one/fs ");
-        ck_assert_int_eq(imgc_manifest_check_unchanged(manifest, context, project, &options, NULL, NULL, NULL), 1);
-        ck_assert_int_eq(imgc_manifest_check_unchanged(manifest, context, project, &options, stop, NULL, NULL), 7);
+        ck_assert_int_eq(imgc_manifest_check_unchanged(manifest, context, project, &options, NULL,
+                                                       NULL, NULL),
+                         1);
+        ck_assert_int_eq(imgc_manifest_check_unchanged(manifest, context, project, &options, stop,
+                                                       NULL, NULL),
+                         7);
         imgc_project_unref(project);
         project = parse(context, scratch.fd, S(O("a", "1")));
-        check_changed(context, manifest, project, "other/s/- base/zero/- base/one/- top/top-stage/- ");
+        check_changed(context, manifest, project,
+                      "other/s/- base/zero/- base/one/- top/top-stage/- ");
         imgc_project_unref(project);
         imgc_manifest_unref(manifest);
         free(text);
@@ -1428,8 +1536,11 @@ START_TEST(test_manifest_seal_parallel)
 
         scratch_open(&scratch);
         make_wide_tree(&scratch, "wide", 10, 20);
-        buffer_add_string(&text, "{\"imagecache\":\"project\",\"version\":1,\"name\":\"n\",\"builder\":\"b\",\"images\":["
-                                 "{\"image\":\"i\",\"stages\":[{\"stage\":\"s\",\"inputs\":[" T("w", "\"path\":\"wide\""));
+        buffer_add_string(
+                &text,
+                "{\"imagecache\":\"project\",\"version\":1,\"name\":\"n\",\"builder\":\"b\",\"images\":["
+                "{\"image\":\"i\",\"stages\":[{\"stage\":\"s\",\"inputs\":[" T(
+                        "w", "\"path\":\"wide\""));
         for (unsigned i = 0; i < 200; i++) {
                 char name[32];
 
@@ -1437,7 +1548,8 @@ START_TEST(test_manifest_seal_parallel)
                 make_text(&scratch, name, name);
                 buffer_printf(&text, "," F("%s", "%s"), name, name);
         }
-        buffer_add_string(&text, "," FS("fs", "\"paths\":[\"f*\"]") "," T("w2", "\"path\":\"wide\"") "]}]}]}");
+        buffer_add_string(&text, "," FS("fs", "\"paths\":[\"f*\"]") "," T(
+                                         "w2", "\"path\":\"wide\"") "]}]}]}");
         ck_assert_ptr_nonnull(buffer_string(&text));
         a = seal(one, scratch.fd, text.data);
         b = seal(many, scratch.fd, text.data);
@@ -1450,12 +1562,14 @@ START_TEST(test_manifest_seal_parallel)
         ck_assert_int_eq(unlinkat(scratch.fd, "f20", 0), 0);
         for (unsigned i = 0; i < 20; i++) {
                 r = try_seal(many, scratch.fd, text.data, &none, &error);
-                ck_assert_msg(strstr(imgc_error_get_message(error), "inputs[21]: cannot open f20:"), "%s",
-                              imgc_error_get_message(error));
+                ck_assert_msg(strstr(imgc_error_get_message(error), "inputs[21]: cannot open f20:"),
+                              "%s", imgc_error_get_message(error));
                 expect_error(&error, r, IMGC_ERROR_NOT_FOUND, ENOENT);
         }
         imgc_context_cancel(many);
-        r = try_seal(many, scratch.fd, S(F("f", "f1") "," F("g", "f2") "," T("w", "\"path\":\"wide\"")), &none, &error);
+        r = try_seal(many, scratch.fd,
+                     S(F("f", "f1") "," F("g", "f2") "," T("w", "\"path\":\"wide\"")), &none,
+                     &error);
         expect_error(&error, r, IMGC_ERROR_CANCELLED, ECANCELED);
         ck_assert(no_thread_left());
         buffer_free(&text);
@@ -1467,7 +1581,8 @@ END_TEST
 /* A million entries. The numbers are for people; only a hang fails the test. */
 START_TEST(test_manifest_million_entries)
 {
-        const unsigned n = getenv("IMGC_TEST_ENTRIES") ? (unsigned)atoi(getenv("IMGC_TEST_ENTRIES")) : 100000;
+        const unsigned n =
+                getenv("IMGC_TEST_ENTRIES") ? (unsigned)atoi(getenv("IMGC_TEST_ENTRIES")) : 100000;
         struct imgc_project_options project_options = IMGC_PROJECT_OPTIONS_INIT;
         struct imgc_tree_input_options o = IMGC_TREE_INPUT_OPTIONS_INIT;
         struct imgc_image_options image = IMGC_IMAGE_OPTIONS_INIT;
@@ -1482,12 +1597,18 @@ START_TEST(test_manifest_million_entries)
         clock_t t[4];
 
         scratch_open(&scratch);
-        buffer_add_string(&listing, "#mtree imagecache=1 digest=xxh128 fields=type,mode,uid,gid,size,device,link,hardlink,acl,xattr,content\n"
-                                    ". type=dir mode=0755 uid=0 gid=0\n");
+        buffer_add_string(
+                &listing,
+                "#mtree imagecache=1 digest=xxh128 fields=type,mode,uid,gid,size,device,link,hardlink,acl,xattr,content\n"
+                ". type=dir mode=0755 uid=0 gid=0\n");
         for (unsigned i = 0; i < n - 1; i++)
-                buffer_printf(&listing, "./usr-share-doc-package-%09u-changelog-file.gz type=file mode=0644 uid=0 gid=0 "
-                                        "size=%u xxh128=%032x\n", i, i, i);
-        ck_assert_int_eq(imgc_tree_parse(context, listing.data, listing.size, NULL, &tree, NULL), 0);
+                buffer_printf(
+                        &listing,
+                        "./usr-share-doc-package-%09u-changelog-file.gz type=file mode=0644 uid=0 gid=0 "
+                        "size=%u xxh128=%032x\n",
+                        i, i, i);
+        ck_assert_int_eq(imgc_tree_parse(context, listing.data, listing.size, NULL, &tree, NULL),
+                         0);
         buffer_free(&listing);
         project_options.name = project_options.builder = image.name = stage.name = o.name = "x";
         o.tree = tree;
@@ -1506,9 +1627,9 @@ START_TEST(test_manifest_million_entries)
         t[3] = clock();
         ck_assert(same_bytes(manifest, loaded));
         ck_assert(loaded->is_mapped == (loaded->size >= (size_t)8 << 20));
-        fprintf(stderr, "%u entries, %zu bytes: seal %.3f s, save %.3f s, load %.3f s\n", n, loaded->size,
-                (double)(t[1] - t[0]) / CLOCKS_PER_SEC, (double)(t[2] - t[1]) / CLOCKS_PER_SEC,
-                (double)(t[3] - t[2]) / CLOCKS_PER_SEC);
+        fprintf(stderr, "%u entries, %zu bytes: seal %.3f s, save %.3f s, load %.3f s\n", n,
+                loaded->size, (double)(t[1] - t[0]) / CLOCKS_PER_SEC,
+                (double)(t[2] - t[1]) / CLOCKS_PER_SEC, (double)(t[3] - t[2]) / CLOCKS_PER_SEC);
         imgc_manifest_unref(manifest);
         imgc_manifest_unref(loaded);
         imgc_project_unref(project);

@@ -7,10 +7,11 @@
 #include <imagecache/manifest.h>
 #include <imagecache/project.h>
 
-#define HEAD   "{\"imagecache\":\"project\",\"version\":1,\"name\":\"n\",\"builder\":\"b 1\",\"images\":["
-#define IMAGE  HEAD "{\"image\":\"i\",\"stages\":["
-#define STAGE  IMAGE "{\"stage\":\"s\",\"inputs\":["
-#define END    "]}]}]}"
+#define HEAD \
+        "{\"imagecache\":\"project\",\"version\":1,\"name\":\"n\",\"builder\":\"b 1\",\"images\":["
+#define IMAGE          HEAD "{\"image\":\"i\",\"stages\":["
+#define STAGE          IMAGE "{\"stage\":\"s\",\"inputs\":["
+#define END            "]}]}]}"
 #define INPUT(members) STAGE "{\"input\":\"x\"," members "}" END
 
 /* ------------------------------------------------------------------ refusals */
@@ -55,14 +56,19 @@ static const struct {
         {HEAD "{\"image\":\"..\",\"stages\":[]}]}", "images[0]: its name is \".\" or \"..\""},
         {HEAD "{\"image\":\"a/b\",\"stages\":[]}]}", "images[0]: its name has a '/'"},
         {HEAD "{\"image\":\"a:b\",\"stages\":[]}]}", "images[0]: its name has a ':'"},
-        {HEAD "{\"image\":\"a\\nb\",\"stages\":[]}]}", "images[0]: its name has a control character"},
+        {HEAD "{\"image\":\"a\\nb\",\"stages\":[]}]}",
+         "images[0]: its name has a control character"},
         {HEAD "{\"image\":\"a\\u0000b\",\"stages\":[]}]}", "images[0].image: a string with NUL"},
-        {HEAD "{\"image\":{\"base64\":\"/w==\"},\"stages\":[]}]}", "images[0]: its name is not UTF-8"},
-        {HEAD "{\"image\":\"i\",\"scope\":\"\",\"stages\":[]}]}", "images[0]: scope: it has no name"},
-        {HEAD "{\"image\":\"i\",\"outputs\":[\"\"],\"stages\":[]}]}", "images[0]: an output has no path"},
+        {HEAD "{\"image\":{\"base64\":\"/w==\"},\"stages\":[]}]}",
+         "images[0]: its name is not UTF-8"},
+        {HEAD "{\"image\":\"i\",\"scope\":\"\",\"stages\":[]}]}",
+         "images[0]: scope: it has no name"},
+        {HEAD "{\"image\":\"i\",\"outputs\":[\"\"],\"stages\":[]}]}",
+         "images[0]: an output has no path"},
         {HEAD "{\"image\":\"i\",\"outputs\":[\"a\",\"a\"],\"stages\":[]}]}",
          "images[0]: an output stands twice"},
-        {HEAD "{\"image\":\"i\",\"stage\":1,\"stages\":[]}]}", "images[0]: unknown member \"stage\""},
+        {HEAD "{\"image\":\"i\",\"stage\":1,\"stages\":[]}]}",
+         "images[0]: unknown member \"stage\""},
         {IMAGE "{\"stage\":\"s\",\"inputs\":[]},{\"stage\":\"s\",\"inputs\":[]}]}]}",
          "images[0].stages[1]: another stage of the image has the same name"},
         {IMAGE "{\"stage\":\"s\",\"inputs\":[]}]},{\"image\":\"i\",\"stages\":[]}]}",
@@ -72,7 +78,8 @@ static const struct {
          "images[0].stages[0].snapshot: expected true, false or \"auto\""},
         {IMAGE "{\"stage\":\"s\",\"inputs\":[],\"previous\":\"output\"}]}]}",
          "images[0].stages[0]: the first stage of an image has no stage before it to be judged by"},
-        {IMAGE "{\"stage\":\"r\",\"inputs\":[]},{\"stage\":\"s\",\"inputs\":[],\"previous\":\"output\"}]}]}",
+        {IMAGE
+         "{\"stage\":\"r\",\"inputs\":[]},{\"stage\":\"s\",\"inputs\":[],\"previous\":\"output\"}]}]}",
          "images[0].stages[1]: it is judged by the output of the stage before, which keeps no snapshot"},
         {IMAGE "{\"stage\":\"s\",\"inputs\":[],\"previous\":\"results\"}]}]}",
          "images[0].stages[0].previous: expected \"key\" or \"output\""},
@@ -90,7 +97,8 @@ static const struct {
          "images[0].stages[0].reads[0]: missing member \"root\""},
         {IMAGE "{\"stage\":\"s\",\"inputs\":[],\"reads\":[{\"root\":\"\"}]}]}]}",
          "images[0].stages[0].reads[0]: it has no path"},
-        {IMAGE "{\"stage\":\"s\",\"inputs\":[],\"reads\":[{\"root\":\"a\",\"exclude\":[\"[\"]}]}]}]}",
+        {IMAGE
+         "{\"stage\":\"s\",\"inputs\":[],\"reads\":[{\"root\":\"a\",\"exclude\":[\"[\"]}]}]}]}",
          "images[0].stages[0].reads[0]: "},
         {STAGE "{\"type\":\"env\"}" END, "images[0].stages[0].inputs[0]: missing member \"input\""},
         {STAGE "{\"input\":\"x\"}" END, "images[0].stages[0].inputs[0]: missing member \"type\""},
@@ -104,15 +112,16 @@ static const struct {
         {INPUT("\"type\":\"tree\",\"path\":\"a\",\"kind\":\"archive\""),
          "images[0].stages[0].inputs[0]: kinds \"archive\" and \"disk\" are not read by this release",
          IMGC_ERROR_UNSUPPORTED},
-        {INPUT("\"type\":\"tree\",\"path\":\"a\",\"kind\":\"disk\""), "inputs[0]: kinds \"archive\" and \"disk\"",
-         IMGC_ERROR_UNSUPPORTED},
+        {INPUT("\"type\":\"tree\",\"path\":\"a\",\"kind\":\"disk\""),
+         "inputs[0]: kinds \"archive\" and \"disk\"", IMGC_ERROR_UNSUPPORTED},
         {INPUT("\"type\":\"tree\",\"path\":\"a\",\"kind\":\"tar\""),
          "inputs[0].kind: expected \"directory\", \"file\", \"archive\", \"mtree\" or \"disk\""},
         {INPUT("\"type\":\"option\""), "inputs[0]: missing member \"value\""},
         {INPUT("\"type\":\"option\",\"value\":1,\"optional\":true"), "unknown member \"optional\""},
         {INPUT("\"type\":\"option\",\"value\":1,\"on_change\":\"never\""),
          "inputs[0].on_change: expected \"rebuild\", \"stale\" or \"show\""},
-        {INPUT("\"type\":\"option\",\"value\":1,\"secret\":1"), "inputs[0].secret: expected true or false"},
+        {INPUT("\"type\":\"option\",\"value\":1,\"secret\":1"),
+         "inputs[0].secret: expected true or false"},
         {INPUT("\"type\":\"list\",\"items\":[1]"), "inputs[0].items: expected a string"},
         {INPUT("\"type\":\"list\",\"items\":[],\"append\":true"), "unknown member \"append\""},
         {INPUT("\"type\":\"set\",\"items\":{}"), "inputs[0].items: expected an array"},
@@ -121,34 +130,41 @@ static const struct {
         {INPUT("\"type\":\"env\",\"value\":\"v\""), "unknown member \"value\""},
         {INPUT("\"type\":\"digest\",\"value\":1"), "inputs[0].value: expected a string"},
         {INPUT("\"type\":\"tree\""), "inputs[0]: missing member \"path\""},
-        {INPUT("\"type\":\"tree\",\"pathh\":\"a\""), "images[0].stages[0].inputs[0]: unknown member \"pathh\""},
+        {INPUT("\"type\":\"tree\",\"pathh\":\"a\""),
+         "images[0].stages[0].inputs[0]: unknown member \"pathh\""},
         {INPUT("\"type\":\"tree\",\"path\":\"\""), "inputs[0]: its path is empty"},
         {INPUT("\"type\":\"tree\",\"path\":\"a\\u0000\""), "inputs[0].path: a string with NUL"},
         {INPUT("\"type\":\"tree\",\"path\":\"a\",\"fields\":\"image,bogus\""),
          "inputs[0]: unknown profile or field 'image'"},
         {INPUT("\"type\":\"tree\",\"path\":\"a\",\"target\":\"usr/../etc\""),
          "inputs[0]: its target has a component \"..\""},
-        {INPUT("\"type\":\"tree\",\"path\":\"a\",\"target\":\"\""), "inputs[0]: its target is empty"},
+        {INPUT("\"type\":\"tree\",\"path\":\"a\",\"target\":\"\""),
+         "inputs[0]: its target is empty"},
         {INPUT("\"type\":\"tree\",\"path\":\"a\",\"exclude\":[\"[\"]"), "inputs[0]: "},
         {INPUT("\"type\":\"tree\",\"path\":\"a\",\"uid\":4294967295"),
          "inputs[0].uid: expected a number from 0 to 4294967294"},
-        {INPUT("\"type\":\"tree\",\"path\":\"a\",\"gid\":\"0\""), "inputs[0].gid: expected a number"},
+        {INPUT("\"type\":\"tree\",\"path\":\"a\",\"gid\":\"0\""),
+         "inputs[0].gid: expected a number"},
         {INPUT("\"type\":\"file\",\"path\":\"a\",\"exclude\":[]"), "unknown member \"exclude\""},
         {INPUT("\"type\":\"file\",\"path\":\"a\",\"kind\":\"file\""), "unknown member \"kind\""},
         {INPUT("\"type\":\"files\",\"path\":\"a\""), "unknown member \"path\""},
         {INPUT("\"type\":\"files\",\"paths\":[]"), "inputs[0]: it has no patterns"},
         {INPUT("\"type\":\"files\",\"paths\":[\"\"]"), "inputs[0]: a pattern is empty"},
         {INPUT("\"type\":\"files\",\"paths\":[\"/a\"]"), "inputs[0]: a pattern is absolute"},
-        {INPUT("\"type\":\"files\",\"paths\":[\"a/../b\"]"), "inputs[0]: a pattern has a component \"..\""},
-        {INPUT("\"type\":\"files\",\"paths\":[\"a/\\\\../b\"]"), "inputs[0]: a pattern has a component \"..\""},
+        {INPUT("\"type\":\"files\",\"paths\":[\"a/../b\"]"),
+         "inputs[0]: a pattern has a component \"..\""},
+        {INPUT("\"type\":\"files\",\"paths\":[\"a/\\\\../b\"]"),
+         "inputs[0]: a pattern has a component \"..\""},
         {INPUT("\"type\":\"files\",\"paths\":[\"a/**/b\"]"), "inputs[0]: a pattern has \"**\""},
         {INPUT("\"type\":\"files\",\"paths\":[\"a/\"]"), "inputs[0]: a pattern ends in '/'"},
         {INPUT("\"type\":\"files\",\"paths\":[\".\"]"), "inputs[0]: a pattern names a directory"},
         {INPUT("\"type\":\"files\",\"paths\":[\"a[\"]"), "inputs[0]: "},
         {INPUT("\"type\":\"image\""), "inputs[0]: missing member \"image\""},
         {INPUT("\"type\":\"image\",\"image\":\"i\""), "inputs[0]: an image cannot link to itself"},
-        {INPUT("\"type\":\"image\",\"image\":\"later\""), "inputs[0]: there is no image \"later\" before this one"},
-        {INPUT("\"type\":\"image\",\"image\":\"i\",\"by\":\"name\""), "inputs[0].by: expected \"key\" or \"output\""},
+        {INPUT("\"type\":\"image\",\"image\":\"later\""),
+         "inputs[0]: there is no image \"later\" before this one"},
+        {INPUT("\"type\":\"image\",\"image\":\"i\",\"by\":\"name\""),
+         "inputs[0].by: expected \"key\" or \"output\""},
         {INPUT("\"type\":\"image\",\"image\":\"i\",\"secret\":true"), "unknown member \"secret\""},
         {STAGE "]}]},{\"image\":\"j\",\"stages\":[{\"stage\":\"s\",\"inputs\":["
                "{\"input\":\"x\",\"type\":\"image\",\"image\":\"i\",\"stage\":\"t\"}" END,
@@ -157,8 +173,9 @@ static const struct {
                "{\"input\":\"x\",\"type\":\"image\",\"image\":\"i\",\"by\":\"output\"}" END,
          "images[1].stages[0].inputs[0]: it is judged by the output of stage \"s\", which keeps no snapshot"},
         /* A cycle: the first link already looks forward. */
-        {STAGE "{\"input\":\"x\",\"type\":\"image\",\"image\":\"j\"}]}]},{\"image\":\"j\",\"stages\":["
-               "{\"stage\":\"s\",\"inputs\":[{\"input\":\"x\",\"type\":\"image\",\"image\":\"i\"}" END,
+        {STAGE
+         "{\"input\":\"x\",\"type\":\"image\",\"image\":\"j\"}]}]},{\"image\":\"j\",\"stages\":["
+         "{\"stage\":\"s\",\"inputs\":[{\"input\":\"x\",\"type\":\"image\",\"image\":\"i\"}" END,
          "images[0].stages[0].inputs[0]: there is no image \"j\" before this one"},
 };
 
@@ -169,8 +186,8 @@ START_TEST(test_project_parse_refusals)
         for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
                 struct imgc_project *project = NULL;
                 struct imgc_error *error = NULL;
-                int r = imgc_project_parse(context, bad[i].text, strlen(bad[i].text), "p", AT_FDCWD, &project,
-                                           &error);
+                int r = imgc_project_parse(context, bad[i].text, strlen(bad[i].text), "p", AT_FDCWD,
+                                           &project, &error);
                 enum imgc_error_code code = bad[i].code ? bad[i].code : IMGC_ERROR_SYNTAX;
 
                 ck_assert_msg(r < 0, "%s", bad[i].text);
@@ -276,7 +293,8 @@ static struct imgc_project *build_whole(struct imgc_context *context, int dirfd)
         struct imgc_project_options project_options = IMGC_PROJECT_OPTIONS_INIT;
         struct imgc_project_builder *builder = NULL;
         struct imgc_project *project = NULL;
-        const char *const outputs[] = {"out/a", "/o/b", NULL}, *const results[] = {"root", "meta", NULL};
+        const char *const outputs[] = {"out/a", "/o/b", NULL}, *const results[] = {"root", "meta",
+                                                                                   NULL};
         const char *const build[] = {"build/", NULL}, *const list[] = {"b", "a", "b", NULL};
         const char *const set[] = {"b", "a", "b", "\xff", NULL}, *const backups[] = {"*~", NULL};
         const char *const b[] = {"b", NULL}, *const patterns[] = {"./tree//*", "none*", NULL};
@@ -400,13 +418,15 @@ START_TEST(test_project_builder_equals_json)
 
         make_inputs(&scratch);
         ck_assert_int_eq(
-                imgc_project_parse(context, whole, strlen(whole), NULL, scratch.fd, &parsed, NULL), 0);
+                imgc_project_parse(context, whole, strlen(whole), NULL, scratch.fd, &parsed, NULL),
+                0);
         built = build_whole(context, scratch.fd);
         one = seal(context, parsed);
         other = seal(context, built);
         a = imgc_manifest_get_data(one, &a_size);
         b = imgc_manifest_get_data(other, &b_size);
-        ck_assert_msg(a_size == b_size && !memcmp(a, b, a_size), "%.*s\n%.*s", (int)a_size, a, (int)b_size, b);
+        ck_assert_msg(a_size == b_size && !memcmp(a, b, a_size), "%.*s\n%.*s", (int)a_size, a,
+                      (int)b_size, b);
         imgc_manifest_unref(one);
         imgc_manifest_unref(other);
         imgc_project_unref(parsed);
@@ -433,14 +453,14 @@ static struct imgc_project_builder *new_builder(struct imgc_context *context, bo
         return builder;
 }
 
-#define REFUSED(call, number, text)                                                          \
-        do {                                                                                 \
-                struct imgc_error *error = NULL;                                             \
-                int r = call;                                                                \
-                ck_assert_ptr_nonnull(error);                                                \
-                ck_assert_msg(strstr(imgc_error_get_message(error), text), "%s",             \
-                              imgc_error_get_message(error));                                \
-                expect_error(&error, r, IMGC_ERROR_INVALID_ARGUMENT, number);                \
+#define REFUSED(call, number, text)                                              \
+        do {                                                                     \
+                struct imgc_error *error = NULL;                                 \
+                int r = call;                                                    \
+                ck_assert_ptr_nonnull(error);                                    \
+                ck_assert_msg(strstr(imgc_error_get_message(error), text), "%s", \
+                              imgc_error_get_message(error));                    \
+                expect_error(&error, r, IMGC_ERROR_INVALID_ARGUMENT, number);    \
         } while (0)
 
 START_TEST(test_project_builder_order)
@@ -455,24 +475,33 @@ START_TEST(test_project_builder_order)
 
         image.name = stage.name = value.name = read_options.root = value.value = "1";
         value.type = IMGC_INPUT_OPTION;
-        REFUSED(imgc_project_builder_add_stage(builder, &stage, &error), EINVAL, "there is no image yet");
-        REFUSED(imgc_project_builder_add_value(builder, &value, &error), EINVAL, "there is no stage yet");
-        REFUSED(imgc_project_builder_add_read(builder, &read_options, &error), EINVAL, "there is no stage yet");
+        REFUSED(imgc_project_builder_add_stage(builder, &stage, &error), EINVAL,
+                "there is no image yet");
+        REFUSED(imgc_project_builder_add_value(builder, &value, &error), EINVAL,
+                "there is no stage yet");
+        REFUSED(imgc_project_builder_add_read(builder, &read_options, &error), EINVAL,
+                "there is no stage yet");
         OK(imgc_project_builder_add_image(builder, &image, NULL));
-        REFUSED(imgc_project_builder_add_value(builder, &value, &error), EINVAL, "there is no stage yet");
-        REFUSED(imgc_project_builder_finish(builder, &project, &error), EINVAL, "image \"1\" has no stage");
+        REFUSED(imgc_project_builder_add_value(builder, &value, &error), EINVAL,
+                "there is no stage yet");
+        REFUSED(imgc_project_builder_finish(builder, &project, &error), EINVAL,
+                "image \"1\" has no stage");
         image.name = "2";
-        REFUSED(imgc_project_builder_add_image(builder, &image, &error), EINVAL, "image \"1\" has no stage");
+        REFUSED(imgc_project_builder_add_image(builder, &image, &error), EINVAL,
+                "image \"1\" has no stage");
         OK(imgc_project_builder_add_stage(builder, &stage, NULL));
         OK(imgc_project_builder_add_image(builder, &image, NULL));
-        REFUSED(imgc_project_builder_add_value(builder, &value, &error), EINVAL, "image \"2\", input \"1\": there");
+        REFUSED(imgc_project_builder_add_value(builder, &value, &error), EINVAL,
+                "image \"2\", input \"1\": there");
         OK(imgc_project_builder_add_stage(builder, &stage, NULL));
         OK(imgc_project_builder_add_value(builder, &value, NULL));
         REFUSED(imgc_project_builder_add_value(builder, &value, &error), EINVAL,
                 "image \"2\", stage \"1\", input \"1\": another input");
         OK(imgc_project_builder_finish(builder, &project, NULL));
-        REFUSED(imgc_project_builder_finish(builder, &project, &error), EINVAL, "the project is finished");
-        REFUSED(imgc_project_builder_add_image(builder, &image, &error), EINVAL, "the project is finished");
+        REFUSED(imgc_project_builder_finish(builder, &project, &error), EINVAL,
+                "the project is finished");
+        REFUSED(imgc_project_builder_add_image(builder, &image, &error), EINVAL,
+                "the project is finished");
         imgc_project_builder_free(builder);
         ck_assert_ptr_null(imgc_project_builder_free(NULL));
         imgc_project_unref(project);
@@ -498,14 +527,16 @@ START_TEST(test_project_builder_options)
         newer.known.type = IMGC_INPUT_DIGEST;
         newer.known.value = "v";
         newer.more = 1;
-        REFUSED(imgc_project_builder_add_value(builder, &newer.known, &error), E2BIG, "does not know");
+        REFUSED(imgc_project_builder_add_value(builder, &newer.known, &error), E2BIG,
+                "does not know");
         newer.more = 0;
         OK(imgc_project_builder_add_value(builder, &newer.known, NULL));
         REFUSED(imgc_project_builder_add_value(builder, NULL, &error), EINVAL, "no options");
         value.size = 0;
         REFUSED(imgc_project_builder_add_value(builder, &value, &error), EINVAL, "without a size");
         value.size = sizeof(value);
-        REFUSED(imgc_project_builder_add_value(builder, &value, &error), EINVAL, "its type is none of a value");
+        REFUSED(imgc_project_builder_add_value(builder, &value, &error), EINVAL,
+                "its type is none of a value");
         value.type = IMGC_INPUT_OPTION;
         value.value = "1";
         REFUSED(imgc_project_builder_add_value(builder, &value, &error), EINVAL, "it has no name");
@@ -517,19 +548,23 @@ START_TEST(test_project_builder_options)
         REFUSED(imgc_project_builder_add_value(builder, &value, &error), EINVAL,
                 "value, line 1, column 2: something follows the value");
         value.value = "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]";
-        REFUSED(imgc_project_builder_add_value(builder, &value, &error), EINVAL, "nested too deeply");
+        REFUSED(imgc_project_builder_add_value(builder, &value, &error), EINVAL,
+                "nested too deeply");
         value.value = NULL;
         REFUSED(imgc_project_builder_add_value(builder, &value, &error), EINVAL, "it has no value");
         value.items = items;
-        REFUSED(imgc_project_builder_add_value(builder, &value, &error), EINVAL, "a value has no items");
+        REFUSED(imgc_project_builder_add_value(builder, &value, &error), EINVAL,
+                "a value has no items");
         value.type = IMGC_INPUT_LIST;
         value.items = NULL;
         REFUSED(imgc_project_builder_add_value(builder, &value, &error), EINVAL, "it has no items");
         value.type = IMGC_INPUT_ENV;
         value.value = "v";
-        REFUSED(imgc_project_builder_add_value(builder, &value, &error), EINVAL, "IMGC_INPUT_ENV_GIVEN");
+        REFUSED(imgc_project_builder_add_value(builder, &value, &error), EINVAL,
+                "IMGC_INPUT_ENV_GIVEN");
         value.flags = IMGC_INPUT_APPEND;
-        REFUSED(imgc_project_builder_add_value(builder, &value, &error), EINVAL, "flags that an input");
+        REFUSED(imgc_project_builder_add_value(builder, &value, &error), EINVAL,
+                "flags that an input");
         value.flags = IMGC_INPUT_ENV_GIVEN;
         value.on_change = 3;
         REFUSED(imgc_project_builder_add_value(builder, &value, &error), EINVAL, "unknown value");
@@ -540,10 +575,12 @@ START_TEST(test_project_builder_options)
         stage.max_age_seconds = UINT64_C(1) << 53;
         REFUSED(imgc_project_builder_add_stage(builder, &stage, &error), EINVAL, "2^53-1");
         link_options.name = "l";
-        REFUSED(imgc_project_builder_add_link(builder, &link_options, &error), EINVAL, "it names no image");
+        REFUSED(imgc_project_builder_add_link(builder, &link_options, &error), EINVAL,
+                "it names no image");
         link_options.image = "x";
         link_options.by = 2;
-        REFUSED(imgc_project_builder_add_link(builder, &link_options, &error), EINVAL, "unknown value");
+        REFUSED(imgc_project_builder_add_link(builder, &link_options, &error), EINVAL,
+                "unknown value");
         imgc_project_builder_free(builder);
         imgc_context_unref(context);
 }
@@ -553,10 +590,12 @@ START_TEST(test_project_builder_trees)
 {
         struct imgc_context *context = new_context(1);
         struct imgc_project_builder *builder = new_builder(context, true);
-        struct imgc_tree *tree = parse_tree(context, "#mtree imagecache=1 digest=xxh128 fields=type,exec,size,link,content\n"
-                                                     ". type=dir\n./a type=file size=1 "
-                                                     "xxh128=00000000000000000000000000000000\n");
-        struct imgc_tree *other = parse_tree(context, "#mtree imagecache=1 digest=sha256 fields=type\n. type=dir\n");
+        struct imgc_tree *tree = parse_tree(
+                context, "#mtree imagecache=1 digest=xxh128 fields=type,exec,size,link,content\n"
+                         ". type=dir\n./a type=file size=1 "
+                         "xxh128=00000000000000000000000000000000\n");
+        struct imgc_tree *other =
+                parse_tree(context, "#mtree imagecache=1 digest=sha256 fields=type\n. type=dir\n");
         struct imgc_tree_input_options o = IMGC_TREE_INPUT_OPTIONS_INIT;
         const char *const patterns[] = {"*", NULL};
 
@@ -573,7 +612,8 @@ START_TEST(test_project_builder_trees)
         REFUSED(imgc_project_builder_add_tree(builder, &o, &error), EINVAL, "of another kind");
         o.kind = IMGC_TREE_KIND_LISTING;
         o.type = IMGC_INPUT_FILE;
-        REFUSED(imgc_project_builder_add_tree(builder, &o, &error), EINVAL, "only an input of type \"tree\"");
+        REFUSED(imgc_project_builder_add_tree(builder, &o, &error), EINVAL,
+                "only an input of type \"tree\"");
         o.kind = 0;
         REFUSED(imgc_project_builder_add_tree(builder, &o, &error), EINVAL, "not a single file");
         o.type = IMGC_INPUT_FILES;
@@ -597,7 +637,8 @@ START_TEST(test_project_builder_trees)
         REFUSED(imgc_project_builder_add_tree(builder, &o, &error), EINVAL, "patterns belong to");
         o.type = IMGC_INPUT_FILE;
         o.fields = "image";
-        REFUSED(imgc_project_builder_add_tree(builder, &o, &error), EINVAL, "fields of \"content\" only");
+        REFUSED(imgc_project_builder_add_tree(builder, &o, &error), EINVAL,
+                "fields of \"content\" only");
         o.fields = NULL;
         o.flags = IMGC_INPUT_IGNORE_ROOT;
         REFUSED(imgc_project_builder_add_tree(builder, &o, &error), EINVAL, "flags that an input");
@@ -635,7 +676,8 @@ START_TEST(test_project_load_at)
         ck_assert(expect_error(&error, r, IMGC_ERROR_NOT_FOUND, ENOTDIR));
         r = imgc_project_load_at(context, scratch.fd, "d", &project, &error);
         ck_assert(expect_error(&error, r, IMGC_ERROR_IO, EISDIR));
-        ck_assert_int_eq(imgc_project_load_at(context, scratch.fd, "d/p.json", &project, &error), 0);
+        ck_assert_int_eq(imgc_project_load_at(context, scratch.fd, "d/p.json", &project, &error),
+                         0);
         manifest = seal(context, project);
         imgc_manifest_unref(manifest);
         imgc_project_unref(project);
@@ -656,7 +698,8 @@ START_TEST(test_project_load_fd)
         ck_assert_int_eq(pipe(pipe_fds), 0);
         ck_assert_int_eq(write(pipe_fds[1], small, strlen(small)), (ssize_t)strlen(small));
         close(pipe_fds[1]);
-        ck_assert_int_eq(imgc_project_load_fd(context, pipe_fds[0], "-", scratch.fd, &project, NULL), 0);
+        ck_assert_int_eq(
+                imgc_project_load_fd(context, pipe_fds[0], "-", scratch.fd, &project, NULL), 0);
         close(pipe_fds[0]);
         imgc_manifest_unref(seal(context, project));
         imgc_project_unref(project);
@@ -683,7 +726,8 @@ START_TEST(test_project_parse_limits)
                 buffer_printf(&text, "%s{\"input\":\"%u\",\"type\":\"env\"}", i ? "," : "", i);
         buffer_add_string(&text, END);
         r = imgc_project_parse(context, text.data, text.size, NULL, AT_FDCWD, &project, &error);
-        ck_assert_ptr_nonnull(strstr(imgc_error_get_message(error), "inputs[4096]: there are more than 4096"));
+        ck_assert_ptr_nonnull(
+                strstr(imgc_error_get_message(error), "inputs[4096]: there are more than 4096"));
         expect_error(&error, r, IMGC_ERROR_SYNTAX, EBADMSG);
         buffer_free(&text);
         imgc_context_unref(context);
@@ -711,7 +755,8 @@ START_TEST(test_project_parse_mutations)
                 memcpy(text, whole, sizeof(whole));
                 for (unsigned j = 0; j <= i % 3; j++)
                         text[random_below(&random, sizeof(text) - 1)] = (char)random_u64(&random);
-                if (imgc_project_parse(context, text, strlen(whole), "p", AT_FDCWD, &project, &error) < 0)
+                if (imgc_project_parse(context, text, strlen(whole), "p", AT_FDCWD, &project,
+                                       &error) < 0)
                         imgc_error_unref(error);
                 else
                         imgc_project_unref(project);
@@ -727,8 +772,8 @@ START_TEST(test_pattern_normalize)
         static const struct {
                 const char *pattern, *normal;
         } cases[] = {
-                {"a", "a"}, {"./a", "a"}, {"a//b", "a/b"}, {"././a/./b", "a/b"}, {".a/*", ".a/*"}, {"..a", "..a"},
-                {"a\\*", "a\\*"}, {"[]]", "[]]"},
+                {"a", "a"},       {"./a", "a"},   {"a//b", "a/b"},  {"././a/./b", "a/b"},
+                {".a/*", ".a/*"}, {"..a", "..a"}, {"a\\*", "a\\*"}, {"[]]", "[]]"},
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
@@ -746,25 +791,35 @@ START_TEST(test_pattern_matches_dots)
                 const char *pattern, *name;
                 bool matches;
         } cases[] = {
-                {"*", "a", true},     {"*", ".a", false},    {".*", ".a", true}, {"\\.*", ".a", true},
-                {"[.]*", ".a", false}, {"?a", ".a", false},  {"a*", "a.b", true}, {"[a-c]", "b", true},
-                {"[!a-c]", "b", false}, {"[!a]a", ".a", false},
+                {"*", "a", true},       {"*", ".a", false},    {".*", ".a", true},
+                {"\\.*", ".a", true},   {"[.]*", ".a", false}, {"?a", ".a", false},
+                {"a*", "a.b", true},    {"[a-c]", "b", true},  {"[!a-c]", "b", false},
+                {"[!a]a", ".a", false},
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++)
-                ck_assert_msg(pattern_matches((struct span){cases[i].pattern, strlen(cases[i].pattern)},
-                                              cases[i].name) == cases[i].matches,
-                              "%s %s", cases[i].pattern, cases[i].name);
+                ck_assert_msg(
+                        pattern_matches((struct span){cases[i].pattern, strlen(cases[i].pattern)},
+                                        cases[i].name) == cases[i].matches,
+                        "%s %s", cases[i].pattern, cases[i].name);
 }
 END_TEST
 
 int main(void)
 {
         const TTest *const tests[] = {
-                test_project_parse_refusals,   test_project_parse_whole,   test_project_builder_equals_json,
-                test_project_builder_order,    test_project_builder_options, test_project_builder_trees,
-                test_project_load_at,          test_project_load_fd,       test_project_parse_limits,
-                test_project_parse_mutations,  test_pattern_normalize,     test_pattern_matches_dots,
+                test_project_parse_refusals,
+                test_project_parse_whole,
+                test_project_builder_equals_json,
+                test_project_builder_order,
+                test_project_builder_options,
+                test_project_builder_trees,
+                test_project_load_at,
+                test_project_load_fd,
+                test_project_parse_limits,
+                test_project_parse_mutations,
+                test_pattern_normalize,
+                test_pattern_matches_dots,
         };
 
         return run_suite(SUITE_OF("project", tests));

@@ -46,10 +46,25 @@ END_TEST
 START_TEST(test_text_utf8_sequence_invalid)
 {
         static const char *const cases[] = {
-                "\x80",         "\xbf",         "\xc0\x80",         "\xc1\xbf",         "\xe0\x80\x80",
-                "\xe0\x9f\xbf", "\xed\xa0\x80", "\xed\xbf\xbf",     "\xf0\x80\x80\x80", "\xf0\x8f\xbf\xbf",
-                "\xf5\x80\x80", "\xff",         "\xf4\x90\x80\x80", "\xc2" "a",         "\xe2\x82" "a",
-                "\xc2\xc2\x80", "\xfe",
+                "\x80",
+                "\xbf",
+                "\xc0\x80",
+                "\xc1\xbf",
+                "\xe0\x80\x80",
+                "\xe0\x9f\xbf",
+                "\xed\xa0\x80",
+                "\xed\xbf\xbf",
+                "\xf0\x80\x80\x80",
+                "\xf0\x8f\xbf\xbf",
+                "\xf5\x80\x80",
+                "\xff",
+                "\xf4\x90\x80\x80",
+                "\xc2"
+                "a",
+                "\xe2\x82"
+                "a",
+                "\xc2\xc2\x80",
+                "\xfe",
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
@@ -224,7 +239,8 @@ START_TEST(test_text_add_visible_plain)
 {
         expect_visible("", 0, "");
         expect_visible("a b~", 4, "a b~");
-        expect_visible("\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80", 9, "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80");
+        expect_visible("\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80", 9,
+                       "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80");
         expect_visible("a\\b", 3, "a\\\\b");
         expect_visible("a\nb\tc", 5, "a\\nb\\tc");
 }
@@ -236,14 +252,14 @@ START_TEST(test_text_add_visible_controls)
         expect_visible("\x1b[31m", 5, "\\033[31m");
         expect_visible("\r", 1, "\\015");
         expect_visible("\x7f", 1, "\\177");
-        expect_visible("\xc2\x9b", 2, "\\302\\233");         /* CSI of C1 */
-        expect_visible("\xe2\x80\xae", 3, "\\342\\200\\256"); /* right-to-left override */
-        expect_visible("\xe2\x81\xa6", 3, "\\342\\201\\246"); /* left-to-right isolate */
-        expect_visible("\xd8\x9c", 2, "\\330\\234");         /* Arabic letter mark */
-        expect_visible("\xe2\x80\x8b", 3, "\\342\\200\\213"); /* zero-width space */
-        expect_visible("\xe2\x80\xa8", 3, "\\342\\200\\250"); /* line separator */
-        expect_visible("\xef\xbb\xbf", 3, "\\357\\273\\277"); /* byte order mark */
-        expect_visible("\xc2\xad", 2, "\\302\\255");         /* soft hyphen */
+        expect_visible("\xc2\x9b", 2, "\\302\\233");                   /* CSI of C1 */
+        expect_visible("\xe2\x80\xae", 3, "\\342\\200\\256");          /* right-to-left override */
+        expect_visible("\xe2\x81\xa6", 3, "\\342\\201\\246");          /* left-to-right isolate */
+        expect_visible("\xd8\x9c", 2, "\\330\\234");                   /* Arabic letter mark */
+        expect_visible("\xe2\x80\x8b", 3, "\\342\\200\\213");          /* zero-width space */
+        expect_visible("\xe2\x80\xa8", 3, "\\342\\200\\250");          /* line separator */
+        expect_visible("\xef\xbb\xbf", 3, "\\357\\273\\277");          /* byte order mark */
+        expect_visible("\xc2\xad", 2, "\\302\\255");                   /* soft hyphen */
         expect_visible("\xf3\xa0\x81\x81", 4, "\\363\\240\\201\\201"); /* a tag */
 }
 END_TEST
@@ -268,7 +284,8 @@ START_TEST(test_text_add_visible_random)
                 size_t n = random_below(&random, sizeof(bytes));
 
                 for (size_t j = 0; j < n; j++) {
-                        static const char often[] = "\\\n\t\xe2\x80\xae\x07" "0a";
+                        static const char often[] = "\\\n\t\xe2\x80\xae\x07"
+                                                    "0a";
 
                         bytes[j] = random_below(&random, 2) ?
                                            often[random_below(&random, sizeof(often) - 1)] :
@@ -283,13 +300,17 @@ START_TEST(test_text_add_visible_random)
                         if (c != '\\') {
                                 buffer_add_char(&back, c);
                         } else if (out.data[j + 1] >= '0' && out.data[j + 1] <= '3') {
-                                buffer_add_char(&back, (char)strtoul((char[4]){out.data[j + 1], out.data[j + 2],
-                                                                               out.data[j + 3], '\0'},
-                                                                     NULL, 8));
+                                buffer_add_char(
+                                        &back,
+                                        (char)strtoul((char[4]){out.data[j + 1], out.data[j + 2],
+                                                                out.data[j + 3], '\0'},
+                                                      NULL, 8));
                                 j += 3;
                         } else {
                                 c = out.data[++j];
-                                buffer_add_char(&back, (char)(c == 'n' ? '\n' : c == 't' ? '\t' : c));
+                                buffer_add_char(&back, (char)(c == 'n' ? '\n' :
+                                                              c == 't' ? '\t' :
+                                                                         c));
                         }
                 }
                 ck_assert_uint_eq(back.size, n);
@@ -301,12 +322,18 @@ END_TEST
 int main(void)
 {
         const TTest *tests[] = {
-                test_text_utf8_sequence_valid,     test_text_utf8_sequence_invalid,
-                test_text_utf8_sequence_all,       test_text_add_base64_vectors,
-                test_text_base64_is_canonical_random, test_text_base64_is_canonical_exactly,
-                test_text_add_json,                test_text_add_json_bytes,
-                test_text_write_json_string,       test_text_add_visible_plain,
-                test_text_add_visible_controls,    test_text_add_visible_invalid,
+                test_text_utf8_sequence_valid,
+                test_text_utf8_sequence_invalid,
+                test_text_utf8_sequence_all,
+                test_text_add_base64_vectors,
+                test_text_base64_is_canonical_random,
+                test_text_base64_is_canonical_exactly,
+                test_text_add_json,
+                test_text_add_json_bytes,
+                test_text_write_json_string,
+                test_text_add_visible_plain,
+                test_text_add_visible_controls,
+                test_text_add_visible_invalid,
                 test_text_add_visible_random,
         };
 

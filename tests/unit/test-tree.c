@@ -7,8 +7,9 @@
 static const char header[] =
         "#mtree imagecache=1 digest=xxh128 fields=type,mode,uid,gid,size,device,link,hardlink,acl,xattr,content\n";
 
-static void expect_refused(struct imgc_context *context, const struct scratch *scratch, const char *path,
-                           const struct imgc_tree_options *options, enum imgc_error_code code, int number)
+static void expect_refused(struct imgc_context *context, const struct scratch *scratch,
+                           const char *path, const struct imgc_tree_options *options,
+                           enum imgc_error_code code, int number)
 {
         struct imgc_tree *tree = UNTOUCHED;
         struct imgc_error *error = NULL;
@@ -16,7 +17,8 @@ static void expect_refused(struct imgc_context *context, const struct scratch *s
 
         expect_error(&error, r, code, number);
         ck_assert_ptr_eq(tree, UNTOUCHED);
-        ck_assert_int_eq(imgc_tree_read_at(context, scratch->fd, path, options, &tree, NULL), -number);
+        ck_assert_int_eq(imgc_tree_read_at(context, scratch->fd, path, options, &tree, NULL),
+                         -number);
         ck_assert_ptr_eq(tree, UNTOUCHED);
 }
 
@@ -52,15 +54,16 @@ START_TEST(test_tree_read_at_defaults)
         make_example(&scratch);
         tree = read_tree(context, &scratch, "tree", NULL);
         listing = listing_of(tree);
-        snprintf(expected, sizeof(expected),
-                 "%s. type=dir mode=0755 uid=%u gid=%u\n"
-                 "./dir type=dir mode=0700 uid=%u gid=%u\n"
-                 "./dir/file type=file mode=0644 uid=%u gid=%u size=5 xxh128=eae6589110ab610531d45d7494da225d\n"
-                 "./link type=link mode=0777 uid=%u gid=%u link=dir/fi\\040le\n"
-                 "./other type=file hardlink=./dir/file\n"
-                 "./pipe type=fifo mode=0644 uid=%u gid=%u\n",
-                 header, getuid(), getgid(), getuid(), getgid(), getuid(), getgid(), getuid(), getgid(), getuid(),
-                 getgid());
+        snprintf(
+                expected, sizeof(expected),
+                "%s. type=dir mode=0755 uid=%u gid=%u\n"
+                "./dir type=dir mode=0700 uid=%u gid=%u\n"
+                "./dir/file type=file mode=0644 uid=%u gid=%u size=5 xxh128=eae6589110ab610531d45d7494da225d\n"
+                "./link type=link mode=0777 uid=%u gid=%u link=dir/fi\\040le\n"
+                "./other type=file hardlink=./dir/file\n"
+                "./pipe type=fifo mode=0644 uid=%u gid=%u\n",
+                header, getuid(), getgid(), getuid(), getgid(), getuid(), getgid(), getuid(),
+                getgid(), getuid(), getgid());
         ck_assert_str_eq(listing, expected);
         ck_assert_int_eq(imgc_tree_get_kind(tree), IMGC_TREE_KIND_DIRECTORY);
         ck_assert_int_eq(imgc_tree_get_digest_algorithm(tree), IMGC_DIGEST_XXH128);
@@ -99,7 +102,8 @@ START_TEST(test_tree_read_at_digest_only)
                 digest_only = read_tree(context, &scratch, "tree", &options);
                 ck_assert_str_eq(imgc_tree_get_digest(tree), imgc_tree_get_digest(digest_only));
                 ck_assert_uint_eq(imgc_tree_get_n_bytes(tree), imgc_tree_get_n_bytes(digest_only));
-                ck_assert_uint_eq(imgc_tree_get_n_entries(tree), imgc_tree_get_n_entries(digest_only));
+                ck_assert_uint_eq(imgc_tree_get_n_entries(tree),
+                                  imgc_tree_get_n_entries(digest_only));
                 ck_assert_ptr_null(imgc_tree_get_listing(digest_only, &size));
                 ck_assert_uint_eq(size, 0);
                 r = imgc_tree_iterator_new(digest_only, &iterator, &error);
@@ -108,7 +112,8 @@ START_TEST(test_tree_read_at_digest_only)
                 r = imgc_diff_trees(context, tree, digest_only, &diff, &error);
                 expect_error(&error, r, IMGC_ERROR_INVALID_ARGUMENT, ENODATA);
                 ck_assert_ptr_eq(diff, UNTOUCHED);
-                ck_assert_int_eq(imgc_diff_trees(context, digest_only, tree, &diff, NULL), -ENODATA);
+                ck_assert_int_eq(imgc_diff_trees(context, digest_only, tree, &diff, NULL),
+                                 -ENODATA);
                 imgc_tree_unref(tree);
                 imgc_tree_unref(digest_only);
         }
@@ -182,7 +187,8 @@ START_TEST(test_tree_read_at_options_of_other_sizes)
 
         scratch_open(&scratch);
         make_text(&scratch, "f", "x");
-        make_text(&scratch, "listing", "#mtree imagecache=1 digest=sha256 fields=type,mode\n. type=dir\n");
+        make_text(&scratch, "listing",
+                  "#mtree imagecache=1 digest=sha256 fields=type,mode\n. type=dir\n");
         expected = read_tree(context, &scratch, "f", NULL);
         newer.options.size = sizeof(newer);
         tree = read_tree(context, &scratch, "f", &newer.options);
@@ -194,7 +200,8 @@ START_TEST(test_tree_read_at_options_of_other_sizes)
         for (size_t size = sizeof(size_t); size < sizeof(*older); size += 4) {
                 older = malloc(size);
                 memset(older, 0, size);
-                memcpy(older, &newer.options, MIN(size, offsetof(struct imgc_tree_options, fields)));
+                memcpy(older, &newer.options,
+                       MIN(size, offsetof(struct imgc_tree_options, fields)));
                 memcpy(older, &size, sizeof(size));
                 tree = read_tree(context, &scratch, "f", older);
                 ck_assert_str_eq(imgc_tree_get_digest(tree), imgc_tree_get_digest(expected));
@@ -216,7 +223,8 @@ START_TEST(test_tree_read_at_kinds)
         scratch_open(&scratch);
         make_directory(&scratch, "dir", 0755);
         make_text(&scratch, "file", "#mtree imagecache=2 ");
-        make_text(&scratch, "listing", "#mtree imagecache=1 digest=xxh128 fields=type\n. type=dir\n");
+        make_text(&scratch, "listing",
+                  "#mtree imagecache=1 digest=xxh128 fields=type\n. type=dir\n");
         for (uint32_t is = 1; is <= 3; is++)
                 for (uint32_t asked = 0; asked <= 3; asked++) {
                         struct imgc_tree_options options = IMGC_TREE_OPTIONS_INIT;
@@ -225,10 +233,11 @@ START_TEST(test_tree_read_at_kinds)
 
                         options.kind = asked;
                         if (is == 2 && asked == 3) {
-                                expect_refused(context, &scratch, paths[is], &options, IMGC_ERROR_SYNTAX, EBADMSG);
+                                expect_refused(context, &scratch, paths[is], &options,
+                                               IMGC_ERROR_SYNTAX, EBADMSG);
                         } else if (!fits) {
-                                expect_refused(context, &scratch, paths[is], &options, IMGC_ERROR_UNSUPPORTED,
-                                               ENOTSUP);
+                                expect_refused(context, &scratch, paths[is], &options,
+                                               IMGC_ERROR_UNSUPPORTED, ENOTSUP);
                         } else {
                                 tree = read_tree(context, &scratch, paths[is], &options);
                                 ck_assert_int_eq(imgc_tree_get_kind(tree), asked ? asked : is);
@@ -338,7 +347,8 @@ START_TEST(test_tree_read_at_listing_options)
         struct imgc_tree_options o = fresh;
 
         scratch_open(&scratch);
-        make_text(&scratch, "l", "#mtree imagecache=1 digest=sha256 fields=type,mode\n. type=dir mode=0755\n");
+        make_text(&scratch, "l",
+                  "#mtree imagecache=1 digest=sha256 fields=type,mode\n. type=dir mode=0755\n");
         o.digest = IMGC_DIGEST_SHA256;
         o.fields = "mode";
         o.exclude = none;
@@ -368,7 +378,8 @@ END_TEST
 /* A listing that was written is read back as the same tree. */
 START_TEST(test_tree_listing_round_trip)
 {
-        static const char *const fields[] = {"content", "image", "output", "exact", "type", "size,hardlink"};
+        static const char *const fields[] = {"content", "image", "output",
+                                             "exact",   "type",  "size,hardlink"};
         _cleanup_scratch_ struct scratch scratch;
         struct imgc_context *context = new_context(1);
 
@@ -391,7 +402,8 @@ START_TEST(test_tree_listing_round_trip)
                 ck_assert_uint_eq(imgc_tree_get_n_entries(back), imgc_tree_get_n_entries(tree));
                 ck_assert_uint_eq(imgc_tree_get_n_bytes(back), imgc_tree_get_n_bytes(tree));
                 ck_assert_int_eq(imgc_tree_get_kind(back), IMGC_TREE_KIND_LISTING);
-                ck_assert(!memcmp(imgc_tree_get_listing(back, &back_size), data, size) && back_size == size);
+                ck_assert(!memcmp(imgc_tree_get_listing(back, &back_size), data, size) &&
+                          back_size == size);
                 make_file(&scratch, "written", data, size);
                 read_back = read_tree(context, &scratch, "written", NULL);
                 ck_assert_str_eq(imgc_tree_get_digest(read_back), imgc_tree_get_digest(tree));
@@ -403,7 +415,8 @@ START_TEST(test_tree_listing_round_trip)
 }
 END_TEST
 
-static void expect_syntax(struct imgc_context *context, const char *data, size_t size, const char *start)
+static void expect_syntax(struct imgc_context *context, const char *data, size_t size,
+                          const char *start)
 {
         struct imgc_tree *tree = UNTOUCHED;
         struct imgc_error *error = NULL;
@@ -426,13 +439,16 @@ START_TEST(test_tree_parse_refuses)
                 {"#mtree", "L:1: "},
                 {"#mtree imagecache=1 digest=xxh128 fields=type\n", "L:1: "},
                 {"#mtree imagecache=1 digest=xxh128 fields=type\n. type=dir", "L:2: "},
-                {"#mtree imagecache=1 digest=xxh128 fields=type\n. type=dir\n./a type=fil\n", "L:3: "},
+                {"#mtree imagecache=1 digest=xxh128 fields=type\n. type=dir\n./a type=fil\n",
+                 "L:3: "},
                 {"#mtree imagecache=1 digest=md5 fields=type\n. type=dir\n", "L:1: "},
                 {"#mtree imagecache=1 digest=xxh128 fields=mode\n. type=dir mode=0755\n", "L:1: "},
                 {"#mtree imagecache=1 digest=xxh128 fields=image\n. type=dir\n", "L:1: "},
                 {"#mtree imagecache=1 digest=xxh128 fields=type\n. type=dir\n\n", "L:3: "},
-                {"#mtree imagecache=1 digest=xxh128 fields=type\n. type=dir\n. type=dir\n", "L:3: "},
-                {"#mtree imagecache=1 digest=xxh128 fields=type\n. type=file\n./a type=file\n", "L:3: "},
+                {"#mtree imagecache=1 digest=xxh128 fields=type\n. type=dir\n. type=dir\n",
+                 "L:3: "},
+                {"#mtree imagecache=1 digest=xxh128 fields=type\n. type=file\n./a type=file\n",
+                 "L:3: "},
         };
         struct imgc_context *context = new_context(1);
 
@@ -445,9 +461,12 @@ END_TEST
 /* A NUL ends a C string, but no header. */
 START_TEST(test_tree_parse_refuses_nul_in_header)
 {
-        static const char fields[] = "#mtree imagecache=1 digest=xxh128 fields=type,mode\0,uid\n. type=dir mode=0755\n";
-        static const char only[] = "#mtree imagecache=1 digest=xxh128 fields=type\0,mode\n. type=dir\n";
-        static const char digest[] = "#mtree imagecache=1 digest=xxh128\0 fields=type,mode\n. type=dir mode=0755\n";
+        static const char fields[] =
+                "#mtree imagecache=1 digest=xxh128 fields=type,mode\0,uid\n. type=dir mode=0755\n";
+        static const char only[] =
+                "#mtree imagecache=1 digest=xxh128 fields=type\0,mode\n. type=dir\n";
+        static const char digest[] =
+                "#mtree imagecache=1 digest=xxh128\0 fields=type,mode\n. type=dir mode=0755\n";
         struct imgc_context *context = new_context(1);
 
         expect_syntax(context, fields, sizeof(fields) - 1, "L:1: ");
@@ -460,8 +479,9 @@ END_TEST
 /* No beginning of a listing but those that end with a line is one. */
 START_TEST(test_tree_parse_truncated)
 {
-        static const char text[] = "#mtree imagecache=1 digest=xxh128 fields=type,mode,hardlink\n"
-                                   ". type=dir mode=0755\n./a type=fifo mode=0644\n./b type=fifo hardlink=./a\n";
+        static const char text[] =
+                "#mtree imagecache=1 digest=xxh128 fields=type,mode,hardlink\n"
+                ". type=dir mode=0755\n./a type=fifo mode=0644\n./b type=fifo hardlink=./a\n";
         struct imgc_context *context = new_context(1);
 
         for (size_t size = 0; size < sizeof(text) - 1; size++) {
@@ -482,9 +502,10 @@ END_TEST
 START_TEST(test_tree_iterator)
 {
         struct imgc_context *context = new_context(1);
-        struct imgc_tree *tree = parse_tree(context, "#mtree imagecache=1 digest=sha256 fields=type,mode,link,xattr\n"
-                                                     ". type=dir mode=0755\n"
-                                                     "./a\\040b type=link mode=0777 link=x\\040y xattr.user.z=eA==\n");
+        struct imgc_tree *tree = parse_tree(
+                context, "#mtree imagecache=1 digest=sha256 fields=type,mode,link,xattr\n"
+                         ". type=dir mode=0755\n"
+                         "./a\\040b type=link mode=0777 link=x\\040y xattr.user.z=eA==\n");
         struct imgc_tree_iterator *iterator = NULL;
         struct imgc_error *error = NULL;
         const char *keyword = NULL, *value = NULL;
@@ -518,7 +539,8 @@ END_TEST
 START_TEST(test_tree_references)
 {
         struct imgc_context *context = new_context(1);
-        struct imgc_tree *tree = parse_tree(context, "#mtree imagecache=1 digest=xxh128 fields=type\n. type=dir\n");
+        struct imgc_tree *tree =
+                parse_tree(context, "#mtree imagecache=1 digest=xxh128 fields=type\n. type=dir\n");
 
         imgc_context_unref(context); /* a tree needs it no more */
         ck_assert_ptr_eq(imgc_tree_ref(tree), tree);
@@ -532,14 +554,22 @@ END_TEST
 int main(void)
 {
         const TTest *tests[] = {
-                test_tree_read_at_defaults,      test_tree_read_at_digest_only,
-                test_tree_read_at_digest_only_of_listing, test_tree_read_at_bad_options,
-                test_tree_read_at_options_of_other_sizes, test_tree_read_at_kinds,
-                test_tree_read_at_paths,         test_tree_read_at_flags_and_owners,
-                test_tree_read_at_exclude,       test_tree_read_at_listing_options,
-                test_tree_listing_round_trip,    test_tree_parse_refuses,
-                test_tree_parse_refuses_nul_in_header, test_tree_parse_truncated,
-                test_tree_iterator,              test_tree_references,
+                test_tree_read_at_defaults,
+                test_tree_read_at_digest_only,
+                test_tree_read_at_digest_only_of_listing,
+                test_tree_read_at_bad_options,
+                test_tree_read_at_options_of_other_sizes,
+                test_tree_read_at_kinds,
+                test_tree_read_at_paths,
+                test_tree_read_at_flags_and_owners,
+                test_tree_read_at_exclude,
+                test_tree_read_at_listing_options,
+                test_tree_listing_round_trip,
+                test_tree_parse_refuses,
+                test_tree_parse_refuses_nul_in_header,
+                test_tree_parse_truncated,
+                test_tree_iterator,
+                test_tree_references,
         };
 
         return run_suite(SUITE_OF("tree", tests));

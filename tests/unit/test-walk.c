@@ -7,7 +7,8 @@
 
 static const uint32_t thread_counts[] = {1, 2, 8, 64};
 
-static char *digest_with(const struct scratch *scratch, const char *path, uint32_t threads, const char *fields)
+static char *digest_with(const struct scratch *scratch, const char *path, uint32_t threads,
+                         const char *fields)
 {
         struct imgc_tree_options options = IMGC_TREE_OPTIONS_INIT;
         struct imgc_context *context = new_context(threads);
@@ -273,10 +274,14 @@ END_TEST
 int main(void)
 {
         const TTest *tests[] = {
-                test_walk_threads_many_directories, test_walk_threads_large_directory,
-                test_walk_threads_big_files,        test_walk_empty_directories,
-                test_walk_sparse_file,              test_walk_deep_few_descriptors,
-                test_walk_changed_directory,        test_walk_depth_limit,
+                test_walk_threads_many_directories,
+                test_walk_threads_large_directory,
+                test_walk_threads_big_files,
+                test_walk_empty_directories,
+                test_walk_sparse_file,
+                test_walk_deep_few_descriptors,
+                test_walk_changed_directory,
+                test_walk_depth_limit,
                 test_walk_cancel_from_another_thread,
         };
 
