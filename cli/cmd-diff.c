@@ -182,9 +182,12 @@ static int run(struct cli *cli, char **arguments, int n_arguments)
         struct side sides[2] = {{.path = arguments[0]}, {.path = arguments[1]}};
         struct imgc_diff *diff = NULL;
         struct imgc_error *error = NULL;
-        int code = read_sides(cli, sides), r;
+        int code, r;
 
         (void)n_arguments;
+        if (!strcmp(arguments[0], "-") && !strcmp(arguments[1], "-"))
+                return fail_usage(cli, "diff: only one side can be standard input");
+        code = read_sides(cli, sides);
         if (code == EXIT_SAME) {
                 r = sides[0].tree ? imgc_diff_trees(cli->context, sides[0].tree, sides[1].tree,
                                                     &diff, &error) :

@@ -218,7 +218,7 @@ static int set_option(struct cli *cli, int id, const char *argument)
                 cli->tree.gid = (uint32_t)n;
                 break;
         case OPTION_THREADS:
-                code = parse_number(cli, "threads", argument, 256, &n);
+                code = parse_number(cli, "threads", argument, UINT32_MAX, &n);
                 imgc_context_set_threads(cli->context, (uint32_t)n);
                 break;
         case OPTION_LIMIT:

@@ -142,7 +142,8 @@ static void add_entry_name(struct text *text, const struct change *change)
         line_add_path(&line, &bytes);
         text->name.failed |= bytes.failed;
         text_add_visible(&text->name, bytes.data, bytes.size);
-        if (is_directory(&line) && !span_is(line.name, "."))
+        if (is_directory(&line) && !span_is(line.name, ".") &&
+            !has_flag(text, IMGC_REPORT_NAME_ONLY))
                 buffer_add_char(&text->name, '/');
 }
 

@@ -103,7 +103,7 @@ void fields_word(fields_t fields, char ret[static FIELDS_WORD_MAX])
         for (size_t i = 0; i < ELEMENTSOF(profiles); i++)
                 if (fields_parse(profiles[i], &profile, &bad, &bad_size) >= 0 &&
                     profile == fields) {
-                        strcpy(ret, profiles[i]);
+                        memcpy(ret, profiles[i], strlen(profiles[i]) + 1);
                         return;
                 }
         fields_format(fields, ret);

@@ -319,14 +319,12 @@ static struct known *find_used(struct planner *planner, uint32_t image)
         for (size_t i = 0; work->choice.decision == IMGC_DECISION_UP_TO_DATE && i < last->n_records; i++)
                 if (judge_is_present(last->records[i]) && judge_is_usable(planner, last->records[i]))
                         return last->records[i];
-        for (uint32_t other = image + 1;
-             work->choice.decision == IMGC_DECISION_NOT_NEEDED && other < planner->project->n_images; other++) {
-                struct known *used = planner->images[other].choice.decision == IMGC_DECISION_NOT_NEEDED ?
-                                             NULL :
-                                             find_used(planner, other);
-
-                for (uint32_t s = n; used && s-- > 0;) {
-                        struct known *below = resolve_below(planner, used, node_of(planner, image, s));
+        for (uint32_t s = n; work->choice.decision == IMGC_DECISION_NOT_NEEDED && s-- > 0;) {
+                for (uint32_t other = image + 1; other < planner->project->n_images; other++) {
+                        struct known *used = planner->images[other].choice.decision == IMGC_DECISION_NOT_NEEDED ?
+                                                     NULL :
+                                                     find_used(planner, other);
+                        struct known *below = used ? resolve_below(planner, used, node_of(planner, image, s)) : NULL;
 
                         if (below && below->record && !below->malformed)
                                 return below;

@@ -199,7 +199,7 @@ static void add_read(struct buffer *out, const struct imgc_reason *reason)
 
 static void add_limit(struct buffer *out, const struct imgc_reason *reason)
 {
-        buffer_printf(out, "not appended: the chain has %s, at most %s allowed",
+        buffer_printf(out, "not appended: that was done %s times, and %s are allowed",
                       reason->old_value ? reason->old_value : "?", reason->new_value ? reason->new_value : "?");
 }
 
@@ -214,7 +214,7 @@ static void add_record_reason(struct buffer *out, enum imgc_reason_code code, co
                 break;
         case IMGC_REASON_EXPIRED:
                 add_date(out, "began on ", reason->old_value);
-                add_date(out, ", older than allowed: since ", reason->new_value);
+                add_date(out, ", which is too old: allowed are those since ", reason->new_value);
                 break;
         case IMGC_REASON_SUPERSEDED:
                 buffer_add_literal(out, "superseded by a later build");

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "core/io.h"
@@ -30,16 +29,26 @@ static bool read_file(const char *path, char buffer[static FILE_BYTES_MAX])
 void id_map_read(const char *map_path, const char *overflow_path, struct id_map *ret)
 {
         char buffer[FILE_BYTES_MAX];
-        const char *p = buffer;
-        unsigned long inside, outside, count;
-        int n;
+        char *p = buffer, *end;
 
         *ret = (struct id_map){.overflow = OVERFLOW_ID_DEFAULT};
         if (read_file(overflow_path, buffer))
                 ret->overflow = (uint32_t)strtoul(buffer, NULL, 10);
         if (!read_file(map_path, buffer))
                 return;
-        for (; sscanf(p, "%lu %lu %lu%n", &inside, &outside, &count, &n) == 3; p += n)
+        /* Lines of three numbers: the first id inside, the first outside, how many. */
+        for (;;) {
+                unsigned long inside = strtoul(p, &end, 10), count;
+
+                if (end == p)
+                        return;
+                strtoul(end, &end, 10);
+                p = end;
+                count = strtoul(p, &end, 10);
+                if (end == p)
+                        return;
+                p = end;
                 if (ret->overflow >= inside && ret->overflow - inside < count)
                         ret->overflow_is_mapped = true;
+        }
 }

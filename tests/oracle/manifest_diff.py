@@ -21,6 +21,10 @@ def text(value):
 MISSING = object()
 
 
+def in_order(old, new):
+    return [*sorted(set(old) - {"info"}), *sorted(set(new) - set(old) - {"info"})]
+
+
 def kept_in_place(old, new):
     """Of two orders of the same names those that stay: the longest subsequence that both
     have; of several, the one whose members stood earlier in the old order."""
@@ -45,7 +49,8 @@ class Difference:
         self.changes.append({"kind": kind, **self.place, **place, "path": None, "attribute": attribute, "old": old, "new": new})
 
     def members(self, kind, old, new, names=None):
-        for name in sorted(set(old) | set(new)) if names is None else names:
+        """What the old line has comes first, then what only the new one has."""
+        for name in in_order(old, new) if names is None else names:
             before, after = old.get(name, MISSING), new.get(name, MISSING)
             if name != "info" and text(before) != text(after):
                 self.tell(kind, name, text(before), text(after))
@@ -92,13 +97,15 @@ class Difference:
             self.left_out.update(entries["left_out"])
         if old["type"] != new["type"]:
             names = ["type"]  # the others are of one type only
+        elif ("absent" in old) != ("absent" in new):
+            names = ["absent"]
         else:
-            names = sorted((set(old) | set(new)) - {"info"})
+            names = in_order(old, new)
         for name in names:
             if name == "items" and "items" in old and "items" in new:
                 self.items(old, new)
-            elif name == "digest" and ("absent" in old or "absent" in new or entries and entries["changes"]):
-                continue  # told by that
+            elif name == "digest" and entries and entries["changes"]:
+                continue  # told by these
             else:
                 self.members("input-changed", old, new, [name])
         for change in entries["changes"] if entries else []:

@@ -229,6 +229,7 @@ def test_overlay(cli, space):
     lower, upper, work = (f"{base}/{n}" for n in ("lower", "upper", "work"))
     for path in (upper, work):
         os.mkdir(path)
+        os.chmod(path, 0o755)
     model = trees.Tree({b"d/a": trees.file(b"a"), b"d/b": trees.file(b"b"), b"e": trees.link(b"d")})
     space.build(model, lower)
     merged = space.mount(space.path(), "-t", "overlay", "-o", f"lowerdir={lower},upperdir={upper},workdir={work}", "overlay")

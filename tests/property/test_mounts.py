@@ -54,6 +54,7 @@ def test_file_mounted_on_a_file(space, cli, oracle, tree):
     other = space.path()
     with open(other, "w") as f:
         f.write("mounted")
+    os.chmod(other, 0o644)
     space.mount(f"{tree}/z", "--bind", other)
     assert b"./z type=file mode=0644 uid=0 gid=0 size=7 " in cli.list(tree)
     assert cli.list(tree, "--one-filesystem") == cli.list(tree) == oracle.list(tree)

@@ -225,7 +225,9 @@ if child == 0:
     os.read(go[0], 1)
     os.setgroups([]), os.setgid(0), os.setuid(0)
     os.execvp(sys.argv[2], sys.argv[2:])
-os.read(ready[0], 1)
+os.close(ready[1])
+if not os.read(ready[0], 1):
+    sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 for kind in ("uid", "gid"):
     with open(f"/proc/{child}/{kind}_map", "w") as f:
         f.write(sys.argv[1])

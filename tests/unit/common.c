@@ -23,23 +23,39 @@ int run_suite(Suite *suite)
         SRunner *runner = srunner_create(suite);
         int failed;
 
+        /* Modes are compared as they are given. */
+        umask(022);
         srunner_run_all(runner, CK_ENV);
         failed = srunner_ntests_failed(runner);
         srunner_free(runner);
         return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-Suite *suite_of(const char *name, const TTest *const *tests, size_t n_tests)
+static TCase *case_of(const char *name, const TTest *const *tests, size_t n_tests)
 {
-        Suite *suite = suite_create(name);
         TCase *tcase = tcase_create(name);
 
         /* Under valgrind and sanitizers everything takes its time. */
         tcase_set_timeout(tcase, 300);
         for (size_t i = 0; i < n_tests; i++)
                 tcase_add_test(tcase, tests[i]);
-        suite_add_tcase(suite, tcase);
+        return tcase;
+}
+
+Suite *suite_of(const char *name, const TTest *const *tests, size_t n_tests)
+{
+        Suite *suite = suite_create(name);
+
+        suite_add_tcase(suite, case_of(name, tests, n_tests));
         return suite;
+}
+
+void suite_add_deep(Suite *suite, const TTest *const *tests, size_t n_tests)
+{
+        TCase *tcase = case_of("deep", tests, n_tests);
+
+        tcase_set_tags(tcase, "deep");
+        suite_add_tcase(suite, tcase);
 }
 
 /* ------------------------------------------------------------------ a directory to write in */

@@ -45,6 +45,8 @@ int run_suite(Suite *suite);
 /* A suite with one case of these tests. */
 Suite *suite_of(const char *name, const TTest *const *tests, size_t n_tests);
 #define SUITE_OF(name, tests) suite_of(name, tests, ELEMENTSOF(tests))
+/* Adds tests that take minutes under valgrind, tagged "deep" (CK_EXCLUDE_TAGS). */
+void suite_add_deep(Suite *suite, const TTest *const *tests, size_t n_tests);
 
 /* ------------------------------------------------------------------ a directory to write in */
 

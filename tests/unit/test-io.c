@@ -85,9 +85,13 @@ static void expect_same_listing_without(int number)
         if (!child) {
                 if (!install_filter(number))
                         _exit(77);
-                for (size_t i = 0; i < ELEMENTSOF(paths); i++)
-                        if (strcmp(read_listing(&scratch, paths[i]), expected[i]) != 0)
+                for (size_t i = 0; i < ELEMENTSOF(paths); i++) {
+                        char *listing = read_listing(&scratch, paths[i]);
+
+                        if (strcmp(listing, expected[i]) != 0)
                                 _exit(10 + (int)i);
+                        free(listing);
+                }
                 _exit(0);
         }
         ck_assert_int_eq(waitpid(child, &status, 0), child);

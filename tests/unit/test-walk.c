@@ -279,11 +279,16 @@ int main(void)
                 test_walk_threads_big_files,
                 test_walk_empty_directories,
                 test_walk_sparse_file,
-                test_walk_deep_few_descriptors,
                 test_walk_changed_directory,
-                test_walk_depth_limit,
                 test_walk_cancel_from_another_thread,
         };
 
-        return run_suite(SUITE_OF("walk", tests));
+        const TTest *deep[] = {
+                test_walk_deep_few_descriptors,
+                test_walk_depth_limit,
+        };
+        Suite *suite = SUITE_OF("walk", tests);
+
+        suite_add_deep(suite, deep, ELEMENTSOF(deep));
+        return run_suite(suite);
 }
