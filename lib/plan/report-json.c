@@ -11,14 +11,17 @@ static void add_member(struct buffer *out, const char *before, const char *value
 
 static void add_reason(struct buffer *out, const struct imgc_reason *reason)
 {
+        const char *attribute = reason->attribute;
+
         add_member(out, "{\"code\":", imgc_reason_code_get_name((enum imgc_reason_code)reason->code));
-        if (reason->code == IMGC_REASON_UPSTREAM)
-                add_member(out, ",\"cause\":", imgc_reason_code_get_name((enum imgc_reason_code)reason->cause));
         add_member(out, ",\"image\":", reason->image);
         add_member(out, ",\"stage\":", reason->stage);
         add_member(out, ",\"input\":", reason->input);
         add_member(out, ",\"path\":", reason->path);
-        add_member(out, ",\"attribute\":", reason->attribute);
+        /* Upstream: what happened there, where no attribute says so. */
+        if (reason->code == IMGC_REASON_UPSTREAM && !reason->attribute)
+                attribute = imgc_reason_code_get_name((enum imgc_reason_code)reason->cause);
+        add_member(out, ",\"attribute\":", attribute);
         add_member(out, ",\"old\":", reason->old_value);
         add_member(out, ",\"new\":", reason->new_value);
         buffer_add_char(out, '}');

@@ -203,20 +203,35 @@ def check(value, rule):
 INPUT_DEFINITIONS = {"image": "link"}  # where the definition is not named as the type
 
 
+def has_layout(project):
+    """Whether it has what a later release is to read: that is no fault of the project's."""
+    try:
+        return any(i["type"] == "layout" for image in project["images"] for s in image["stages"] for i in s["inputs"])
+    except (TypeError, KeyError):
+        return False
+
+
 def check_project(project):
     """Everything that can be said before anything is read."""
+    if has_layout(project):
+        refuse("inputs of type layout", "unsupported")
     if fault := check(project, schema()):
         refuse(fault)
     images = {}
     unique([image["image"] for image in project["images"]])
     for image in project["images"]:
-        unique([to_bytes(output) for output in image.get("outputs", [])])
+        outputs = [to_bytes(output) for output in image.get("outputs", [])]
+        unique(outputs)
+        if b"" in outputs or any(b"\0" in output for output in outputs):
+            refuse("not a path")
         stages = image["stages"]
         unique([stage["stage"] for stage in stages])
         for stage in stages:
             unique([given["input"] for given in stage["inputs"]])
             check_strings([s for read in stage.get("reads", []) for s in (read["root"], *read.get("exclude", []))])
             for read in stage.get("reads", []):
+                if not to_bytes(read["root"]):
+                    refuse("an empty path")
                 as_syntax(gitignore.Excludes, [to_bytes(p) for p in read.get("exclude", [])])
             for given in stage["inputs"]:
                 check_input(given, images)

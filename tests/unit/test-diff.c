@@ -318,8 +318,8 @@ END_TEST
 
 START_TEST(test_diff_report_names)
 {
-        expect_report(IMGC_REPORT_NAME_ONLY, 0,
-                      "a\ngone/\ngone/1\ngone/2\nis\nnew/\nnew/1\nodd\\033[\n");
+        expect_report(IMGC_REPORT_NAME_ONLY, 1,
+                      "a\ngone\ngone/1\ngone/2\nis\nnew\nnew/1\nodd\\033[\n");
 }
 END_TEST
 

@@ -390,7 +390,7 @@ static bool wild(const char *p, const char *path, bool start)
                        wild(p, path + 1, false);
         case '\\':
                 p++;
-                /* fall through */
+                __attribute__((fallthrough));
         default:
                 return *p == *path && wild(p + 1, path + 1, *p == '/');
         }
