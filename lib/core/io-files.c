@@ -8,14 +8,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#define RETRY(expression)                                     \
-        __extension__({                                       \
-                __typeof__(expression) _r;                    \
-                do                                            \
-                        _r = (expression);                    \
-                while (_r < 0 && errno == EINTR);             \
-                _r < 0 ? (__typeof__(expression))-errno : _r; \
-        })
+#include "core/io-retry.h"
 
 int imgc_io_createat(int dirfd, const char *path, int flags, mode_t mode)
 {

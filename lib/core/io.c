@@ -14,6 +14,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "core/io-retry.h"
+
 /* System calls newer than the libc that we build with; the numbers are the same on all
  * architectures. */
 #ifndef SYS_getxattrat
@@ -28,15 +30,6 @@ struct xattr_args_v0 {
         uint32_t size;
         uint32_t flags;
 };
-
-#define RETRY(expression)                                     \
-        __extension__({                                       \
-                __typeof__(expression) _r;                    \
-                do                                            \
-                        _r = (expression);                    \
-                while (_r < 0 && errno == EINTR);             \
-                _r < 0 ? (__typeof__(expression))-errno : _r; \
-        })
 
 void *imgc_io_malloc(size_t size)
 {
