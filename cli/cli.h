@@ -28,17 +28,24 @@ enum option_id {
         OPTION_VERBOSE = 'v',
         OPTION_COLOR = 256,
         OPTION_DIGEST,
+        OPTION_DOT,
         OPTION_EXCLUDE,
         OPTION_EXCLUDE_FROM,
+        OPTION_FAIL_ON_REBUILD,
         OPTION_FIELDS,
         OPTION_GID,
         OPTION_IGNORE_ROOT,
         OPTION_INPUT,
         OPTION_JSON,
+        OPTION_KEEP,
         OPTION_LIMIT,
         OPTION_NAME_ONLY,
+        OPTION_NO_APPEND,
         OPTION_NO_INDEX,
         OPTION_NO_LISTINGS,
+        OPTION_ONLY,
+        OPTION_REBUILD,
+        OPTION_REFRESH,
         OPTION_SECRET_FILE,
         OPTION_STAT,
         OPTION_STORE,
@@ -49,7 +56,7 @@ enum option_id {
 struct option_spec {
         int id;               /* enum option_id; 0 ends a table */
         const char *name;     /* "digest" */
-        const char *argument; /* "ALGORITHM", or NULL */
+        const char *argument; /* "ALGORITHM", "[=STAGE]" if it may be left out, or NULL */
         const char *help;
 };
 
@@ -80,15 +87,20 @@ struct cli {
 
         bool stat, name_only;
         uint64_t limit;
+        bool limit_given;
         const char *input; /* of a manifest: IMAGE/STAGE/INPUT */
 
         const char *output; /* a file to write to, or NULL */
         bool no_listings;
         char *secret;
         size_t secret_bytes;
+
+        struct imgc_plan_options plan;
+        const char **rebuild, **keep, **only; /* ended by NULL; those of `plan` */
+        bool dot;
 };
 
-extern const struct verb verb_diff, verb_hash, verb_list, verb_manifest;
+extern const struct verb verb_diff, verb_hash, verb_list, verb_manifest, verb_plan;
 
 extern const struct option_spec common_options[], tree_options[];
 
@@ -137,6 +149,8 @@ struct imgc_tree *read_operand(struct cli *cli, const char *path,
  * is set. Returns an exit code. */
 int read_from_stdin(struct cli *cli, struct imgc_tree **ret_tree,
                     struct imgc_manifest **ret_manifest);
+/* Whether a regular file begins so. */
+bool begins_with(const char *path, const char *magic);
 /* Whether a file begins like a listing: then it stands for the tree that it lists. */
 bool is_listing(const char *path);
 /* Whether an operand is a regular file or standard input. */

@@ -119,9 +119,15 @@ static int read_manifest_and_tree(struct cli *cli, struct side *manifest, struct
 {
         struct imgc_error *error = NULL;
         struct position at = {0};
-        int code = find_tree(cli, manifest, &at);
-        int r;
+        int code, r;
 
+        /* More likely a manifest that was damaged than one of its trees. */
+        if (!cli->input && !other->tree && is_file(other->path) && !is_listing(other->path))
+                return fail_usage(cli,
+                                  "diff: %s is no manifest, directory or listing; if it is to be "
+                                  "compared with a tree, name that with --input",
+                                  other->path);
+        code = find_tree(cli, manifest, &at);
         if (code != EXIT_SAME)
                 return code;
         r = imgc_manifest_get_tree(manifest->manifest, cli->context, at.image, at.stage, at.input,

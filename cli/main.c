@@ -6,7 +6,8 @@
 
 #include "cli.h"
 
-static const struct verb *const verbs[] = {&verb_hash, &verb_list, &verb_manifest, &verb_diff};
+static const struct verb *const verbs[] = {&verb_hash, &verb_list, &verb_manifest, &verb_diff,
+                                           &verb_plan};
 
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
@@ -71,6 +72,7 @@ int main(int argc, char **argv)
                 .json = asks_for_json(argc, argv),
                 .tree = IMGC_TREE_OPTIONS_INIT,
                 .limit = IMGC_REPORT_LIMIT_DEFAULT,
+                .plan = IMGC_PLAN_OPTIONS_INIT,
         };
         const char *word = argc > 1 ? argv[1] : NULL;
         int code;

@@ -69,7 +69,7 @@ static void print_table(const struct option_spec *specs)
                 char left[64];
                 int n = snprintf(left, sizeof(left), "  %c%c  --%s%s%s",
                                  specs->id < 256 ? '-' : ' ', specs->id < 256 ? specs->id : ' ',
-                                 specs->name, specs->argument ? "=" : "",
+                                 specs->name, specs->argument && *specs->argument != '[' ? "=" : "",
                                  specs->argument ? specs->argument : "");
 
                 printf("%-*s", HELP_COLUMN, left);
@@ -176,6 +176,59 @@ static int set_digest(struct cli *cli, const char *name)
         return 0;
 }
 
+/* Appends to a list that is ended by NULL. */
+static int add_name(struct cli *cli, const char ***names, const char *name)
+{
+        const char **larger;
+        size_t n = 0;
+
+        while (*names && (*names)[n])
+                n++;
+        larger = realloc(*names, (n + 2) * sizeof(*larger));
+        if (!larger)
+                return fail(cli, "no-memory", ENOMEM, "parse", NULL, "cannot allocate memory");
+        larger[n] = name;
+        larger[n + 1] = NULL;
+        *names = larger;
+        return 0;
+}
+
+static int set_plan_option(struct cli *cli, int id, const char *argument)
+{
+        int code = 0;
+
+        switch (id) {
+        case OPTION_REBUILD:
+                code = add_name(cli, &cli->rebuild, argument);
+                break;
+        case OPTION_KEEP:
+                code = add_name(cli, &cli->keep, argument);
+                break;
+        case OPTION_ONLY:
+                code = add_name(cli, &cli->only, argument);
+                break;
+        case OPTION_REFRESH:
+                cli->plan.flags |= IMGC_PLAN_REFRESH;
+                break;
+        case OPTION_NO_APPEND:
+                cli->plan.flags |= IMGC_PLAN_NO_APPEND;
+                break;
+        case OPTION_FAIL_ON_REBUILD:
+                cli->plan.flags |= IMGC_PLAN_FAIL_ON_REBUILD;
+                cli->plan.fail_stage = argument;
+                break;
+        case OPTION_DOT:
+                cli->dot = true;
+                break;
+        default: /* --store, --no-index: nothing of this verb depends on them */
+                break;
+        }
+        cli->plan.rebuild = cli->rebuild;
+        cli->plan.keep = cli->keep;
+        cli->plan.only = cli->only;
+        return code;
+}
+
 /* Takes one option in. Returns 0 or an exit code. */
 static int set_option(struct cli *cli, int id, const char *argument)
 {
@@ -222,6 +275,7 @@ static int set_option(struct cli *cli, int id, const char *argument)
                 imgc_context_set_threads(cli->context, (uint32_t)n);
                 break;
         case OPTION_LIMIT:
+                cli->limit_given = true;
                 return parse_number(cli, "limit", argument, UINT64_MAX, &cli->limit);
         case OPTION_STAT:
                 cli->stat = true;
@@ -240,8 +294,8 @@ static int set_option(struct cli *cli, int id, const char *argument)
                 break;
         case OPTION_SECRET_FILE:
                 return read_secret(cli, argument);
-        default: /* --store, --no-index: nothing of this verb depends on them */
-                break;
+        default:
+                return set_plan_option(cli, id, argument);
         }
         return code;
 }
@@ -260,7 +314,9 @@ static void add_table(struct getopt_tables *tables, const struct option_spec *sp
         for (; specs && specs->id && tables->n_longs + 1 < OPTIONS_MAX; specs++) {
                 tables->longs[tables->n_longs++] = (struct option){
                         .name = specs->name,
-                        .has_arg = specs->argument ? required_argument : no_argument,
+                        .has_arg = !specs->argument        ? no_argument :
+                                   *specs->argument == '[' ? optional_argument :
+                                                             required_argument,
                         .val = specs->id,
                 };
                 if (specs->id < 256) {
@@ -311,4 +367,7 @@ void options_done(struct cli *cli)
         free(cli->owned);
         free(cli->exclude);
         free(cli->secret);
+        free(cli->rebuild);
+        free(cli->keep);
+        free(cli->only);
 }

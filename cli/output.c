@@ -43,8 +43,10 @@ static void make_visible(char *s)
                         *s = '?';
 }
 
-__attribute__((format(printf, 7, 0))) static int fail_va(struct cli *cli, const char *code, int number, const char *operation,
-                   const char *path, const char *hint, const char *format, va_list ap)
+__attribute__((format(printf, 7, 0))) static int fail_va(struct cli *cli, const char *code,
+                                                         int number, const char *operation,
+                                                         const char *path, const char *hint,
+                                                         const char *format, va_list ap)
 {
         char message[1024];
 

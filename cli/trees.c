@@ -78,18 +78,22 @@ struct imgc_tree *read_tree(struct cli *cli, const char *path,
         return tree;
 }
 
-bool is_listing(const char *path)
+bool begins_with(const char *path, const char *magic)
 {
-        static const char magic[] = "#mtree imagecache=1 ";
-        char start[sizeof(magic)] = {0};
         FILE *file = is_file(path) && strcmp(path, "-") != 0 ? fopen(path, "re") : NULL;
-        size_t n;
+        bool same = true;
 
         if (!file)
                 return false; /* what cannot be opened is told when it is read */
-        n = fread(start, 1, sizeof(magic) - 1, file);
+        while (same && *magic)
+                same = getc(file) == (unsigned char)*magic++;
         fclose(file);
-        return n == sizeof(magic) - 1 && !strcmp(start, magic);
+        return same;
+}
+
+bool is_listing(const char *path)
+{
+        return begins_with(path, "#mtree imagecache=1 ");
 }
 
 struct imgc_tree *read_operand(struct cli *cli, const char *path,

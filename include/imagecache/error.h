@@ -33,19 +33,18 @@ extern "C" {
 /* What went wrong, in one word that never changes its meaning. New codes may be
  * added; a program should treat one that it does not know like IMGC_ERROR_IO. */
 enum imgc_error_code {
-        IMGC_ERROR_NO_MEMORY = 1,        /* "no-memory"        allocation failed */
-        IMGC_ERROR_INVALID_ARGUMENT = 2, /* "invalid-argument" a caller's mistake */
-        IMGC_ERROR_NOT_FOUND = 3,        /* "not-found"        the named thing does not exist */
-        IMGC_ERROR_ACCESS = 4,           /* "access"           the kernel refused access */
-        IMGC_ERROR_IO = 5,               /* "io"               the kernel reported another error */
-        IMGC_ERROR_TREE_CHANGED =
-                6, /* "tree-changed"     an entry vanished or changed while it was read */
-        IMGC_ERROR_UNMAPPED_ID =
-                7,            /* "unmapped-id"      the user namespace does not map an owner */
-        IMGC_ERROR_LIMIT = 8, /* "limit"            a documented limit was passed */
-        IMGC_ERROR_UNSUPPORTED = 9, /* "unsupported"      this cannot be represented or done here */
-        IMGC_ERROR_CANCELLED = 10,  /* "cancelled"        imgc_context_cancel() was called */
-        IMGC_ERROR_SYNTAX = 11,     /* "syntax"           a file or text is malformed */
+        IMGC_ERROR_NO_MEMORY = 1,        /* "no-memory": allocation failed */
+        IMGC_ERROR_INVALID_ARGUMENT = 2, /* "invalid-argument": a caller's mistake */
+        IMGC_ERROR_NOT_FOUND = 3,        /* "not-found": what was named does not exist */
+        IMGC_ERROR_ACCESS = 4,           /* "access": the kernel refused access */
+        IMGC_ERROR_IO = 5,               /* "io": the kernel reported another error */
+        IMGC_ERROR_TREE_CHANGED = 6,     /* "tree-changed": an entry vanished or changed */
+        IMGC_ERROR_UNMAPPED_ID = 7,      /* "unmapped-id": an owner unknown in the namespace */
+        IMGC_ERROR_LIMIT = 8,            /* "limit": a documented limit was passed */
+        IMGC_ERROR_UNSUPPORTED = 9,      /* "unsupported": it cannot be done here */
+        IMGC_ERROR_CANCELLED = 10,       /* "cancelled": imgc_context_cancel() was called */
+        IMGC_ERROR_SYNTAX = 11,          /* "syntax": a file or text is malformed */
+        IMGC_ERROR_REFUSED = 12,         /* "refused": what was asked for forbids it */
 };
 
 /* An error: code, errno, operation, path and message. Immutable. */

@@ -14,6 +14,8 @@
  *  3. Record all that images are made from. A project (<imagecache/project.h>) names the
  *     inputs of each stage; imgc_manifest_seal() reads them and gives every stage a key
  *     (<imagecache/manifest.h>); imgc_diff_manifests() says what changed between two builds.
+ *  4. Decide. imgc_plan_project() says which stages of a project must run, which snapshots
+ *     a build goes on from, and why: see <imagecache/plan.h>.
  *
  * All of it works through a context (<imagecache/context.h>) and tells what went
  * wrong in an error object (<imagecache/error.h>).
@@ -41,6 +43,7 @@
 #include <imagecache/diff.h>
 #include <imagecache/error.h>
 #include <imagecache/manifest.h>
+#include <imagecache/plan.h>
 #include <imagecache/project.h>
 #include <imagecache/tree.h>
 

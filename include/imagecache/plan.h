@@ -59,7 +59,7 @@ enum imgc_read_kind {
 
 /* One thing that a stage read without having declared what, as it was at its begin. */
 struct imgc_read_fact {
-        uint32_t kind;      /* enum imgc_read_kind */
+        uint32_t kind; /* enum imgc_read_kind */
         uint32_t reserved;
         const char *root;   /* as the stage declares it; NULL of variables */
         const char *path;   /* below the root; of a variable its name; NULL of whole roots */
@@ -87,8 +87,8 @@ struct imgc_ancestor {
         uint32_t append_depth;
         uint64_t generation;
         int64_t begin_seconds;
-        const char *uid_map;              /* NULL: ids as the initial user namespace has them */
-        const char *read_set;             /* names its read set in a store; NULL: none */
+        const char *uid_map;               /* NULL: ids as the initial user namespace has them */
+        const char *read_set;              /* names its read set in a store; NULL: none */
         const char *const *result_digests; /* in the order of its results, NULL: absent */
         uint32_t n_results;
         uint32_t reserved;
@@ -103,8 +103,8 @@ enum imgc_record_flags {
 /* What a store knows of one run of a stage. Every commit makes a record; a record may
  * outlive its results. */
 struct imgc_record {
-        size_t size;           /* sizeof(struct imgc_record) */
-        const char *id;        /* random, unique in the store; without control characters */
+        size_t size;    /* sizeof(struct imgc_record) */
+        const char *id; /* random, unique in the store; without control characters */
         const char *scope;
         const char *stage;
         const char *key;       /* 64 hexadecimal digits */
@@ -156,13 +156,13 @@ struct imgc_recorded_output {
 /* What the present state of is asked for. */
 struct imgc_state_query {
         size_t size;
-        uint32_t kind; /* enum imgc_read_kind; 0: an output of an image */
+        uint32_t kind;      /* enum imgc_read_kind; 0: an output of an image */
         uint32_t algorithm; /* enum imgc_digest_algorithm */
         const char *image;
-        const char *stage;           /* NULL of outputs */
-        const char *root;            /* as in struct imgc_read_fact */
-        const char *path;            /* the same; an output as the project names it */
-        const char *const *exclude;  /* of a root: patterns ended by NULL; NULL: none */
+        const char *stage;          /* NULL of outputs */
+        const char *root;           /* as in struct imgc_read_fact */
+        const char *path;           /* the same; an output as the project names it */
+        const char *const *exclude; /* of a root: patterns ended by NULL; NULL: none */
 };
 
 /* What a store answers. Each callback returns a positive number for "found", 0 for "there is
@@ -191,10 +191,10 @@ struct imgc_plan_lookup {
         const char *uid_map; /* the present one; NULL: ids as the initial user namespace has them */
 };
 
-#define IMGC_PLAN_LOOKUP_INIT                                                                  \
-        {                                                                                      \
+#define IMGC_PLAN_LOOKUP_INIT                                                                    \
+        {                                                                                        \
                 sizeof(struct imgc_plan_lookup), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
-                        0, NULL                                                                \
+                        0, NULL                                                                  \
         }
 
 /* A store in memory. Filled by one thread; then it may be looked up by several. */
@@ -287,9 +287,9 @@ struct imgc_plan_options {
         const char *fail_stage;
 };
 
-#define IMGC_PLAN_OPTIONS_INIT                                                        \
-        {                                                                             \
-                sizeof(struct imgc_plan_options), 0, 0, NULL, NULL, NULL, NULL        \
+#define IMGC_PLAN_OPTIONS_INIT                                                 \
+        {                                                                      \
+                sizeof(struct imgc_plan_options), 0, 0, NULL, NULL, NULL, NULL \
         }
 
 struct imgc_plan;
@@ -347,8 +347,8 @@ int imgc_plan_get_refusal(const struct imgc_plan *plan, const char **ret_image,
 enum imgc_decision {
         IMGC_DECISION_UP_TO_DATE = 1, /* "up-to-date" nothing runs */
         IMGC_DECISION_RESUME = 2,     /* "resume"     restore a snapshot, run what follows it */
-        IMGC_DECISION_APPEND = 3,     /* "append"     restore one of the same stage, and add to it */
-        IMGC_DECISION_REBUILD = 4,    /* "rebuild"    run all stages */
+        IMGC_DECISION_APPEND = 3,  /* "append"     restore one of the same stage, and add to it */
+        IMGC_DECISION_REBUILD = 4, /* "rebuild"    run all stages */
         IMGC_DECISION_NOT_NEEDED = 5, /* "not-needed" nobody asks for it */
         IMGC_DECISION_KEPT = 6,       /* "kept"       left alone, as was asked */
 };
@@ -380,19 +380,20 @@ struct imgc_plan_image {
         const char *restore_stage;
         const char *restore_key;
         const char *restore_id;
-        uint32_t n_run;       /* stages that run */
-        uint32_t n_certain;   /* the first of them, which run whatever comes out of others */
-        uint32_t first_run;   /* number of the first in the project's image */
-        uint32_t n_appends;   /* items that an append adds */
+        uint32_t n_run;     /* stages that run */
+        uint32_t n_certain; /* the first of them, which run whatever comes out of others */
+        uint32_t first_run; /* number of the first in the project's image */
+        uint32_t n_appends; /* items that an append adds */
         uint32_t n_outputs;
         uint32_t n_stale;
         uint32_t n_reasons;
         uint32_t reserved;
 };
 
-#define IMGC_PLAN_IMAGE_INIT                                                                     \
-        {                                                                                        \
-                sizeof(struct imgc_plan_image), NULL, 0, 0, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0 \
+#define IMGC_PLAN_IMAGE_INIT                                                                       \
+        {                                                                                          \
+                sizeof(struct imgc_plan_image), NULL, 0, 0, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, \
+                        0                                                                          \
         }
 
 /* Images by number, in the project's order.
@@ -421,31 +422,32 @@ int imgc_plan_get_output(const struct imgc_plan *plan, uint32_t image, uint32_t 
 /* ------------------------------------------------------------------------------ reasons */
 
 enum imgc_reason_code {
-        IMGC_REASON_NEVER_BUILT = 1,     /* "never-built"     no record of the stage */
-        IMGC_REASON_INPUT_ADDED = 2,     /* "input-added"     */
-        IMGC_REASON_INPUT_REMOVED = 3,   /* "input-removed"   */
-        IMGC_REASON_INPUT_CHANGED = 4,   /* "input-changed"   path, attribute: what in a tree */
-        IMGC_REASON_INPUT_MOVED = 5,     /* "input-moved"     in another order */
-        IMGC_REASON_STAGE_ADDED = 6,     /* "stage-added"     */
-        IMGC_REASON_STAGE_REMOVED = 7,   /* "stage-removed"   */
-        IMGC_REASON_STAGE_MOVED = 8,     /* "stage-moved"     in another order */
-        IMGC_REASON_UPSTREAM = 9,        /* "upstream"        image, stage, …: what changed there */
-        IMGC_REASON_BUILDER = 10,        /* "builder"         another builder, or version of it */
-        IMGC_REASON_FORMAT = 11,         /* "format"          other keys: name, digest, settings */
-        IMGC_REASON_FORCED = 12,         /* "forced"          asked for */
-        IMGC_REASON_REFRESHED = 13,      /* "refreshed"       asked for, and a stale input changed */
-        IMGC_REASON_EVICTED = 14,        /* "evicted"         old: the time, new: the rule */
-        IMGC_REASON_UNREACHABLE = 15,    /* "unreachable"     the store could not answer */
+        IMGC_REASON_NEVER_BUILT = 1,   /* "never-built"     no record of the stage */
+        IMGC_REASON_INPUT_ADDED = 2,   /* "input-added"     */
+        IMGC_REASON_INPUT_REMOVED = 3, /* "input-removed"   */
+        IMGC_REASON_INPUT_CHANGED = 4, /* "input-changed"   path, attribute: what in a tree */
+        IMGC_REASON_INPUT_MOVED = 5,   /* "input-moved"     in another order */
+        IMGC_REASON_STAGE_ADDED = 6,   /* "stage-added"     */
+        IMGC_REASON_STAGE_REMOVED = 7, /* "stage-removed"   */
+        IMGC_REASON_STAGE_MOVED = 8,   /* "stage-moved"     in another order */
+        IMGC_REASON_UPSTREAM = 9,      /* "upstream"        image, stage, …: what changed there */
+        IMGC_REASON_BUILDER = 10,      /* "builder"         another builder, or version of it */
+        IMGC_REASON_FORMAT = 11,       /* "format"          other keys: name, digest, settings */
+        IMGC_REASON_FORCED = 12,       /* "forced"          asked for */
+        IMGC_REASON_REFRESHED = 13,    /* "refreshed"       asked for, and a stale input changed */
+        IMGC_REASON_EVICTED = 14,      /* "evicted"         old: the time, new: the rule */
+        IMGC_REASON_UNREACHABLE = 15,  /* "unreachable"     the store could not answer */
         IMGC_REASON_OUTPUT_MISSING = 16, /* "output-missing"  path: which */
         IMGC_REASON_OUTPUT_CHANGED = 17, /* "output-changed"  */
-        IMGC_REASON_READ_CHANGED = 18,   /* "read-changed"    input: the root, path: what was read */
-        IMGC_REASON_SUPERSEDED = 19,     /* "superseded"      below the stage's floor */
-        IMGC_REASON_EXPIRED = 20,        /* "expired"         old: its time, new: the oldest allowed */
-        IMGC_REASON_DAMAGED = 21,        /* "damaged"         */
-        IMGC_REASON_APPEND_LIMIT = 22,   /* "append-limit"    old: the chain's length, new: the limit */
-        IMGC_REASON_ID_MAP = 23,         /* "id-map"          */
-        IMGC_REASON_NO_SNAPSHOT = 24,    /* "no-snapshot"     it ran, and nothing of it is kept */
-        IMGC_REASON_TENTATIVE = 25,      /* "tentative"       the stage cannot be sealed yet */
+        IMGC_REASON_READ_CHANGED = 18, /* "read-changed"    input: the root, path: what was read */
+        IMGC_REASON_SUPERSEDED = 19,   /* "superseded"      below the stage's floor */
+        IMGC_REASON_EXPIRED = 20, /* "expired"         old: its time, new: the oldest allowed */
+        IMGC_REASON_DAMAGED = 21, /* "damaged"         */
+        IMGC_REASON_APPEND_LIMIT =
+                22,              /* "append-limit"    old: the chain's length, new: the limit */
+        IMGC_REASON_ID_MAP = 23, /* "id-map"          */
+        IMGC_REASON_NO_SNAPSHOT = 24, /* "no-snapshot"     it ran, and nothing of it is kept */
+        IMGC_REASON_TENTATIVE = 25,   /* "tentative"       the stage cannot be sealed yet */
 };
 
 /* The word of a code; NULL for an unknown one. Static.
@@ -467,9 +469,9 @@ struct imgc_reason {
         const char *new_value;
 };
 
-#define IMGC_REASON_INIT                                                                    \
-        {                                                                                   \
-                sizeof(struct imgc_reason), 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL  \
+#define IMGC_REASON_INIT                                                                   \
+        {                                                                                  \
+                sizeof(struct imgc_reason), 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL \
         }
 
 /* Why an image is not up to date, most telling first; and what is stale in results that are
@@ -503,9 +505,9 @@ struct imgc_plan_report_options {
 };
 
 #define IMGC_PLAN_REPORT_LIMIT_DEFAULT 12
-#define IMGC_PLAN_REPORT_OPTIONS_INIT                                                            \
-        {                                                                                        \
-                sizeof(struct imgc_plan_report_options), 0, 0, IMGC_PLAN_REPORT_LIMIT_DEFAULT    \
+#define IMGC_PLAN_REPORT_OPTIONS_INIT                                                         \
+        {                                                                                     \
+                sizeof(struct imgc_plan_report_options), 0, 0, IMGC_PLAN_REPORT_LIMIT_DEFAULT \
         }
 
 /* Writes a plan as a report. What is not printable is made visible in text.

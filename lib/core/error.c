@@ -48,6 +48,7 @@ static const char *const code_names[] = {
         [IMGC_ERROR_UNSUPPORTED] = "unsupported",
         [IMGC_ERROR_CANCELLED] = "cancelled",
         [IMGC_ERROR_SYNTAX] = "syntax",
+        [IMGC_ERROR_REFUSED] = "refused",
 };
 
 static enum imgc_error_code code_of_errno(int number)

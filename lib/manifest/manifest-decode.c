@@ -71,6 +71,16 @@ static const char *get_bytes(struct decoder *decoder, const struct json *object,
         return bytes ? bytes : "";
 }
 
+/* What path_label() makes of a path: relative, or "/" alone. */
+static const char *get_label(struct decoder *decoder, const struct json *object)
+{
+        const char *label = get_bytes(decoder, object, "label");
+
+        if (label && (!*label || (*label == '/' && label[1])))
+                fault(decoder, "value that is not allowed", "label");
+        return label;
+}
+
 /* NULL where the member is missing. */
 static const char *const *find_strings(struct decoder *decoder, const struct json *object,
                                        const char *name)
@@ -392,7 +402,7 @@ static void decode_tree(struct decoder *decoder, const struct json *line,
         input->flags |= find_flag(decoder, line, "ignore_root") ? IMGC_INPUT_IGNORE_ROOT : 0;
         facts->n_bytes = get_integer(decoder, info, "bytes");
         facts->n_entries = get_integer(decoder, info, "entries");
-        input->label = by_pattern ? NULL : get_bytes(decoder, info, "label");
+        input->label = by_pattern ? NULL : get_label(decoder, info);
         if (!input->patterns != !by_pattern)
                 fault(decoder,
                       by_pattern ? "missing member" : "a member that this type cannot have",
@@ -431,8 +441,7 @@ static void decode_secret(struct decoder *decoder, const struct json *line,
         if (input->type == IMGC_INPUT_IMAGE)
                 fault(decoder, "a member that this type cannot have", "secret");
         if (input->type == IMGC_INPUT_TREE || input->type == IMGC_INPUT_FILE)
-                input->label =
-                        get_bytes(decoder, get(decoder, line, "info", JSON_OBJECT, true), "label");
+                input->label = get_label(decoder, get(decoder, line, "info", JSON_OBJECT, true));
 }
 
 void decode_input(struct decoder *decoder, const struct json *line,

@@ -13,7 +13,7 @@ int check_is_absent(int dirfd, const char *path)
         _cleanup_buffer_ struct buffer prefix = {0};
         const char *end = path;
         struct stat st;
-        int r = imgc_io_fstat(dirfd, &st);
+        int r = imgc_io_fstatat(dirfd, "", &st, AT_EMPTY_PATH); /* of AT_FDCWD, too */
 
         if (r < 0)
                 return r;

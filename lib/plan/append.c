@@ -35,7 +35,8 @@ static bool may_follow(struct planner *planner, struct known *known, struct verd
         }
         if (!judge_is_present(known)) {
                 *ret_why = (struct verdict){
-                        .code = record->flags & IMGC_RECORD_EVICTED ? IMGC_REASON_EVICTED : IMGC_REASON_NO_SNAPSHOT,
+                        .code = record->flags & IMGC_RECORD_EVICTED ? IMGC_REASON_EVICTED :
+                                                                      IMGC_REASON_NO_SNAPSHOT,
                         .record = record,
                 };
                 return false;
@@ -52,22 +53,26 @@ struct known *append_find(struct planner *planner, struct node *node, struct ver
         *ret_why = (struct verdict){0};
         if (!node->sealed || !node->key || node->forced || !has_append_sets(planner, node))
                 return NULL;
-        if (planner->lookup->find_by_stage(planner->lookup->userdata, image_of(planner, node)->scope, node->of->name,
-                                           &records, &n) <= 0)
+        if (planner->lookup->find_by_stage(planner->lookup->userdata,
+                                           image_of(planner, node)->scope, node->of->name, &records,
+                                           &n) <= 0)
                 return NULL;
         for (size_t i = 0; i < n; i++) {
                 struct known *known = judge_know(planner, records[i]);
                 struct verdict why = {0};
                 size_t items;
 
-                if (!known || known->malformed || !compare_is_growth(planner, node, known->record, &items))
+                if (!known || known->malformed ||
+                    !compare_is_growth(planner, node, known->record, &items))
                         continue;
                 if (!may_follow(planner, known, &why)) {
                         if (items < refused_items && why.code) {
                                 refused_items = items;
                                 *ret_why = why;
                         }
-                } else if (items < best_items || (items == best_items && known->record->generation > best->record->generation)) {
+                } else if (items < best_items ||
+                           (items == best_items &&
+                            known->record->generation > best->record->generation)) {
                         best = known;
                         best_items = items;
                 }

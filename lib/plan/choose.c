@@ -44,7 +44,8 @@ static int32_t number_of(struct planner *planner, const char *id)
 
 /* Enters what an image stands on, and with it those that stand on the image. False where
  * something else stands there. source: the snapshot that brings it; NULL: it runs. */
-static bool enter(struct chooser *chooser, uint32_t image, uint32_t key, int32_t number, struct known *source)
+static bool enter(struct chooser *chooser, uint32_t image, uint32_t key, int32_t number,
+                  struct known *source)
 {
         struct planner *planner = chooser->planner;
         struct image_work *work = work_of(planner, image);
@@ -70,19 +71,22 @@ static bool enter(struct chooser *chooser, uint32_t image, uint32_t key, int32_t
 }
 
 /* A snapshot with all that it stands on by key. */
-static bool enter_record(struct chooser *chooser, uint32_t image, struct known *known, struct known *source)
+static bool enter_record(struct chooser *chooser, uint32_t image, struct known *known,
+                         struct known *source)
 {
         struct planner *planner = chooser->planner;
         const struct imgc_record *record = known->record;
         uint32_t key = table_get(&planner->by_key, record->key);
 
-        if (key != TABLE_NOTHING && !enter(chooser, image, key, number_of(planner, record->id), source))
+        if (key != TABLE_NOTHING &&
+            !enter(chooser, image, key, number_of(planner, record->id), source))
                 return false;
         for (size_t i = 0; i < record->n_ancestors; i++) {
                 const struct imgc_ancestor *a = &record->ancestors[i];
 
                 key = a->flags ? TABLE_NOTHING : table_get(&planner->by_key, a->key);
-                if (key != TABLE_NOTHING && !enter(chooser, image, key, number_of(planner, a->id), source))
+                if (key != TABLE_NOTHING &&
+                    !enter(chooser, image, key, number_of(planner, a->id), source))
                         return false;
         }
         return true;
@@ -121,7 +125,8 @@ static bool join(struct chooser *chooser, uint32_t image, uint32_t other)
 
 static void undo(struct chooser *chooser, size_t size)
 {
-        const struct trail_entry *entries = (const struct trail_entry *)(const void *)chooser->trail.data;
+        const struct trail_entry *entries =
+                (const struct trail_entry *)(const void *)chooser->trail.data;
 
         for (size_t i = size / sizeof(*entries); i < chooser->trail.size / sizeof(*entries); i++) {
                 work_of(chooser->planner, entries[i].image)->lineage[entries[i].key] = 0;
@@ -147,7 +152,8 @@ static bool is_asked_for(const struct planner *planner, const struct node *node)
                 if (choose_waits(planner, &planner->nodes[i]))
                         return true;
         for (uint32_t i = 0; i < node->n_consumers; i++)
-                if (node_runs(planner, &planner->nodes[planner->consumers[node->first_consumer + i].node]))
+                if (node_runs(planner,
+                              &planner->nodes[planner->consumers[node->first_consumer + i].node]))
                         return true;
         return false;
 }
@@ -157,8 +163,10 @@ static bool serve(struct chooser *chooser, const struct node *node, struct known
 {
         struct planner *planner = chooser->planner;
 
-        for (uint32_t i = node->first_virtual; !known && i != NONE; i = planner->nodes[i].next_virtual)
-                if (choose_waits(planner, &planner->nodes[i]) && !join(chooser, node->image, planner->nodes[i].image))
+        for (uint32_t i = node->first_virtual; !known && i != NONE;
+             i = planner->nodes[i].next_virtual)
+                if (choose_waits(planner, &planner->nodes[i]) &&
+                    !join(chooser, node->image, planner->nodes[i].image))
                         return false;
         for (uint32_t i = 0; i < node->n_consumers; i++) {
                 const struct consumer *consumer = &planner->consumers[node->first_consumer + i];
@@ -173,8 +181,9 @@ static bool serve(struct chooser *chooser, const struct node *node, struct known
                 } else if (by_key) {
                         if (!enter_record(chooser, asks->image, known, known))
                                 return false;
-                } else if (asks->key && !resolve_fits(planner, node, asks, &planner->links[consumer->link],
-                                                      known->record)) {
+                } else if (asks->key &&
+                           !resolve_fits(planner, node, asks, &planner->links[consumer->link],
+                                         known->record)) {
                         return false;
                 }
         }
@@ -220,7 +229,8 @@ static bool serve_kept(struct chooser *chooser, uint32_t image)
                 struct node *node = node_of(planner, image, s);
                 struct known *below = resolve_below(planner, work_of(planner, image)->kept, node);
 
-                if (is_asked_for(planner, node) && (!below || !below->record || !serve(chooser, node, below)))
+                if (is_asked_for(planner, node) &&
+                    (!below || !below->record || !serve(chooser, node, below)))
                         return false;
         }
         return true;
@@ -255,7 +265,8 @@ static bool try_idle(struct chooser *chooser, uint32_t image)
                 }
                 undo(chooser, trail);
         }
-        if (work->outputs_valid && deepest == n - 1 && serve_from(chooser, image, deepest, work->output_record) &&
+        if (work->outputs_valid && deepest == n - 1 &&
+            serve_from(chooser, image, deepest, work->output_record) &&
             serve(chooser, node, work->output_record))
                 return true;
         undo(chooser, trail);
@@ -296,8 +307,8 @@ static bool try_run(struct chooser *chooser, uint32_t image)
         return true;
 }
 
-static bool try_way(struct chooser *chooser, uint32_t image, enum imgc_decision decision, uint32_t restore_node,
-                    struct known *restore, uint32_t first_run)
+static bool try_way(struct chooser *chooser, uint32_t image, enum imgc_decision decision,
+                    uint32_t restore_node, struct known *restore, uint32_t first_run)
 {
         struct image_work *work = work_of(chooser->planner, image);
         size_t trail = chooser->trail.size;
@@ -324,7 +335,8 @@ static bool try_stage(struct chooser *chooser, uint32_t image, uint32_t stage)
         for (size_t i = 0; i < node->n_records; i++)
                 if (!node->records[i]->banned && judge_is_present(node->records[i]) &&
                     judge_is_usable(planner, node->records[i]) &&
-                    try_way(chooser, image, IMGC_DECISION_RESUME, number, node->records[i], stage + 1))
+                    try_way(chooser, image, IMGC_DECISION_RESUME, number, node->records[i],
+                            stage + 1))
                         return true;
         if (node->virtual_by != NONE &&
             try_way(chooser, image, IMGC_DECISION_RESUME, number, NULL, stage + 1))
@@ -342,7 +354,8 @@ static bool is_satisfied(struct planner *planner, uint32_t image)
                 return work->outputs_valid;
         judge_load(planner, last);
         for (size_t i = 0; i < last->n_records; i++)
-                if (judge_is_present(last->records[i]) && judge_is_usable(planner, last->records[i]))
+                if (judge_is_present(last->records[i]) &&
+                    judge_is_usable(planner, last->records[i]))
                         return true;
         return false;
 }
@@ -382,4 +395,3 @@ uint32_t choose_cost(const struct planner *planner)
                 cost += n_stages_of(planner, i) - planner->images[i].choice.first_run;
         return cost;
 }
-

@@ -29,7 +29,8 @@ static const char *text_member(const struct json *object, const char *name)
         return value && json_is_plain_string(value) ? value->text : NULL;
 }
 
-static bool read_input(struct planner *planner, struct old_input *input, const char *line, size_t size)
+static bool read_input(struct planner *planner, struct old_input *input, const char *line,
+                       size_t size)
 {
         const struct json *json = parse(planner, line, size), *append;
         const char *type, *on_change, *name;
@@ -58,7 +59,8 @@ static bool read_input(struct planner *planner, struct old_input *input, const c
 }
 
 /* A listing goes on up to the next line of JSON. */
-static bool read_lines(struct planner *planner, const struct imgc_record *record, struct old_stage *ret)
+static bool read_lines(struct planner *planner, const struct imgc_record *record,
+                       struct old_stage *ret)
 {
         const char *at = record->lines, *end = at + record->lines_bytes;
         size_t n = 0;
@@ -141,13 +143,14 @@ const char *compare_spell(struct planner *planner, const struct json *object)
         return finish(planner, &text);
 }
 
-static const struct manifest_input *sealed_input(const struct planner *planner, const struct node *node,
-                                                 uint32_t input)
+static const struct manifest_input *sealed_input(const struct planner *planner,
+                                                 const struct node *node, uint32_t input)
 {
         return &planner->manifest->inputs[node->sealed->first_input + input];
 }
 
-const struct json *compare_parse_now(struct planner *planner, const struct node *node, uint32_t input)
+const struct json *compare_parse_now(struct planner *planner, const struct node *node,
+                                     uint32_t input)
 {
         const struct manifest_input *now = sealed_input(planner, node, input);
 
@@ -181,7 +184,8 @@ const char *compare_link_now(struct planner *planner, const struct node *node, u
 static bool is_link_equal(struct planner *planner, const struct node *node, uint32_t input,
                           const struct old_input *old_input)
 {
-        const struct json *key = json_get(old_input->json, "key"), *results = json_get(old_input->json, "results");
+        const struct json *key = json_get(old_input->json, "key"),
+                          *results = json_get(old_input->json, "results");
         const char *now = compare_link_now(planner, node, input), *before = NULL;
 
         if (key && json_is_plain_string(key))
@@ -209,7 +213,8 @@ bool compare_is_equal(struct planner *planner, const struct node *node, uint32_t
         return a && b && !strcmp(a, b);
 }
 
-bool compare_is_stale(struct planner *planner, const struct node *node, const struct imgc_record *record)
+bool compare_is_stale(struct planner *planner, const struct node *node,
+                      const struct imgc_record *record)
 {
         const struct old_stage *old_stage;
 
@@ -231,7 +236,8 @@ bool compare_is_stale(struct planner *planner, const struct node *node, const st
         return false;
 }
 
-uint32_t compare_count(struct planner *planner, const struct node *node, const struct imgc_record *record)
+uint32_t compare_count(struct planner *planner, const struct node *node,
+                       const struct imgc_record *record)
 {
         const struct old_stage *old_stage = compare_read(planner, record);
         uint32_t n = 0, found = 0;
@@ -282,7 +288,8 @@ static bool is_superset(const struct json *now, const struct json *before, size_
 }
 
 /* The stage's own line: declarations are in its key. */
-static bool is_same_stage(struct planner *planner, const struct node *node, const struct old_stage *old_stage)
+static bool is_same_stage(struct planner *planner, const struct node *node,
+                          const struct old_stage *old_stage)
 {
         const struct json *now = parse(planner, node->sealed->line.data, node->sealed->line.size);
         const char *a = now ? compare_spell(planner, now) : NULL;
@@ -291,8 +298,8 @@ static bool is_same_stage(struct planner *planner, const struct node *node, cons
         return a && b && !strcmp(a, b);
 }
 
-bool compare_is_growth(struct planner *planner, const struct node *node, const struct imgc_record *record,
-                       size_t *ret_items)
+bool compare_is_growth(struct planner *planner, const struct node *node,
+                       const struct imgc_record *record, size_t *ret_items)
 {
         const struct old_stage *old_stage = compare_read(planner, record);
         uint32_t at = 0;
@@ -310,7 +317,8 @@ bool compare_is_growth(struct planner *planner, const struct node *node, const s
 
                 if (now->on_change != IMGC_ON_CHANGE_REBUILD)
                         continue;
-                while (at < old_stage->n_inputs && old_stage->inputs[at].on_change != IMGC_ON_CHANGE_REBUILD)
+                while (at < old_stage->n_inputs &&
+                       old_stage->inputs[at].on_change != IMGC_ON_CHANGE_REBUILD)
                         at++;
                 if (at == old_stage->n_inputs || strcmp(old_stage->inputs[at].name, now->name) != 0)
                         return false;
@@ -321,7 +329,8 @@ bool compare_is_growth(struct planner *planner, const struct node *node, const s
                     !is_superset(compare_parse_now(planner, node, i), before->json, &n))
                         return false;
         }
-        while (at < old_stage->n_inputs && old_stage->inputs[at].on_change != IMGC_ON_CHANGE_REBUILD)
+        while (at < old_stage->n_inputs &&
+               old_stage->inputs[at].on_change != IMGC_ON_CHANGE_REBUILD)
                 at++;
         *ret_items = n;
         return at == old_stage->n_inputs && n > 0;

@@ -33,7 +33,8 @@ const char *compare_spell(struct planner *planner, const struct json *object);
 /* The same of the present line of an input. */
 const char *compare_spell_now(struct planner *planner, const struct node *node, uint32_t input);
 /* The present line as JSON. NULL without memory. */
-const struct json *compare_parse_now(struct planner *planner, const struct node *node, uint32_t input);
+const struct json *compare_parse_now(struct planner *planner, const struct node *node,
+                                     uint32_t input);
 
 /* What a link says, as JSON: the key or the results of the stage it points to; NULL: not known. */
 const char *compare_link_now(struct planner *planner, const struct node *node, uint32_t input);
@@ -43,14 +44,16 @@ bool compare_is_equal(struct planner *planner, const struct node *node, uint32_t
                       const struct old_input *old_input);
 
 /* Whether a "stale" input of a sealed stage differs from what the record was made with. */
-bool compare_is_stale(struct planner *planner, const struct node *node, const struct imgc_record *record);
+bool compare_is_stale(struct planner *planner, const struct node *node,
+                      const struct imgc_record *record);
 
 /* How many inputs differ, by name; for finding the nearest record. */
-uint32_t compare_count(struct planner *planner, const struct node *node, const struct imgc_record *record);
+uint32_t compare_count(struct planner *planner, const struct node *node,
+                       const struct imgc_record *record);
 
 /* Whether the stage differs from the record in nothing but growth of "append" sets, with
  * *ret_items more. */
-bool compare_is_growth(struct planner *planner, const struct node *node, const struct imgc_record *record,
-                       size_t *ret_items);
+bool compare_is_growth(struct planner *planner, const struct node *node,
+                       const struct imgc_record *record, size_t *ret_items);
 /* Whether the item stands in the record's set. */
 bool compare_has_item(const struct json *items, const struct json *item);

@@ -18,7 +18,8 @@ static bool keep_record(struct planner *planner, const struct imgc_record *recor
         bool ok = table_set(&planner->kept_ids, record->id, 0);
 
         for (size_t i = 0; ok && i < record->n_ancestors; i++)
-                ok = record->ancestors[i].id && table_set(&planner->kept_ids, record->ancestors[i].id, 0);
+                ok = record->ancestors[i].id &&
+                     table_set(&planner->kept_ids, record->ancestors[i].id, 0);
         return ok;
 }
 
@@ -34,12 +35,16 @@ static int keep_image(struct planner *planner, const char *name, struct imgc_err
         of = &planner->project->images[image];
         work = &planner->images[image];
         for (uint32_t k = 0; of->outputs[k]; k++)
-                if (work->output_states[k] == IMGC_OUTPUT_MISSING || work->output_states[k] == IMGC_OUTPUT_CHANGED)
+                if (work->output_states[k] == IMGC_OUTPUT_MISSING ||
+                    work->output_states[k] == IMGC_OUTPUT_CHANGED)
                         work->output_record = NULL;
         if (!of->outputs[0] || !work->output_record || !work->output_record->record ||
-            work->output_record->malformed || strcmp(work->output_record->record->scope, of->scope) != 0)
-                return error_message(reterr, IMGC_ERROR_NOT_FOUND, -ENOENT, "plan", NULL,
-                                     "keep: nothing is known of what made the outputs of image \"%s\"", of->name);
+            work->output_record->malformed ||
+            strcmp(work->output_record->record->scope, of->scope) != 0)
+                return error_message(
+                        reterr, IMGC_ERROR_NOT_FOUND, -ENOENT, "plan", NULL,
+                        "keep: nothing is known of what made the outputs of image \"%s\"",
+                        of->name);
         work->kept_id = work->output_record->record->id;
         return keep_record(planner, work->output_record->record) ? 0 : error_no_memory(reterr);
 }
@@ -68,18 +73,21 @@ static void tell_appends(struct planner *planner, uint32_t image, struct plan_im
         struct buffer items = {0};
 
         for (uint32_t i = 0; old_stage && i < node->sealed->n_inputs; i++) {
-                const struct manifest_input *now = &planner->manifest->inputs[node->sealed->first_input + i];
+                const struct manifest_input *now =
+                        &planner->manifest->inputs[node->sealed->first_input + i];
                 const struct json *json, *a, *b;
                 uint32_t k = compare_find(old_stage, now->name);
 
-                if (!(now->flags & IMGC_INPUT_APPEND) || now->on_change != IMGC_ON_CHANGE_REBUILD || k == NONE)
+                if (!(now->flags & IMGC_INPUT_APPEND) || now->on_change != IMGC_ON_CHANGE_REBUILD ||
+                    k == NONE)
                         continue;
                 json = compare_parse_now(planner, node, i);
                 a = json_get(old_stage->inputs[k].json, "items");
                 b = json ? json_get(json, "items") : NULL;
                 for (const struct json *item = a && b ? b->first : NULL; item; item = item->next) {
                         _cleanup_buffer_ struct buffer text = {0};
-                        struct plan_item one = {.input = project_input_of(planner->project, node->of, i)->name};
+                        struct plan_item one = {
+                                .input = project_input_of(planner->project, node->of, i)->name};
 
                         if (compare_has_item(a, item))
                                 continue;
@@ -113,7 +121,8 @@ static bool is_certain(const struct planner *planner, const struct node *node, c
         return false;
 }
 
-static void tell_image(struct planner *planner, uint32_t image, bool *certain, struct plan_image *ret)
+static void tell_image(struct planner *planner, uint32_t image, bool *certain,
+                       struct plan_image *ret)
 {
         const struct image_work *work = &planner->images[image];
         const struct choice *choice = &work->choice;
@@ -136,7 +145,8 @@ static void tell_image(struct planner *planner, uint32_t image, bool *certain, s
 
                 ret->told.tentative |= runs && !node->key;
                 certain[node_number(planner, node)] = runs && is_certain(planner, node, certain);
-                if (certain[node_number(planner, node)] && ret->told.n_certain == s - choice->first_run)
+                if (certain[node_number(planner, node)] &&
+                    ret->told.n_certain == s - choice->first_run)
                         ret->told.n_certain++;
         }
         if (choice->restore_node != NONE) {
@@ -146,7 +156,8 @@ static void tell_image(struct planner *planner, uint32_t image, bool *certain, s
 
                 ret->told.restore_stage = node->of->name;
                 ret->told.restore_key = planner_copy(planner, key, strlen(key));
-                ret->told.restore_id = record ? planner_copy(planner, record->id, strlen(record->id)) : NULL;
+                ret->told.restore_id =
+                        record ? planner_copy(planner, record->id, strlen(record->id)) : NULL;
         }
         if (choice->decision == IMGC_DECISION_APPEND)
                 tell_appends(planner, image, ret);
@@ -161,7 +172,8 @@ static void tell_image(struct planner *planner, uint32_t image, bool *certain, s
 
 static void tell_refusal(const struct imgc_plan_options *options, struct imgc_plan *plan)
 {
-        for (uint32_t i = 0; options->flags & IMGC_PLAN_FAIL_ON_REBUILD && i < plan->project->n_images; i++) {
+        for (uint32_t i = 0;
+             options->flags & IMGC_PLAN_FAIL_ON_REBUILD && i < plan->project->n_images; i++) {
                 const struct plan_image *image = &plan->images[i];
 
                 for (uint32_t k = 0; !plan->refused_image && k < image->told.n_run; k++) {
@@ -192,8 +204,11 @@ static int tell(struct planner *planner, struct imgc_project *project, struct im
                 bool wanted;
 
                 tell_image(planner, i, certain, image);
-                wanted = image->told.decision >= IMGC_DECISION_RESUME && image->told.decision <= IMGC_DECISION_REBUILD;
-                plan->has_work |= wanted && (image->told.n_run || (image->told.n_outputs && !planner->images[i].outputs_valid));
+                wanted = image->told.decision >= IMGC_DECISION_RESUME &&
+                         image->told.decision <= IMGC_DECISION_REBUILD;
+                plan->has_work |= wanted &&
+                                  (image->told.n_run ||
+                                   (image->told.n_outputs && !planner->images[i].outputs_valid));
         }
         if (planner->failed)
                 return error_no_memory(reterr);
@@ -230,31 +245,37 @@ static int run_steps(struct planner *planner, struct imgc_project *project, stru
                 return r;
         resolve_and_choose(planner);
         if (context_is_cancelled(planner->context))
-                return error_reason(reterr, IMGC_ERROR_CANCELLED, -ECANCELED, "plan", NULL, "cancelled");
+                return error_reason(reterr, IMGC_ERROR_CANCELLED, -ECANCELED, "plan", NULL,
+                                    "cancelled");
         if (!planner->failed && planner->contradicts)
-                return error_message(reterr, IMGC_ERROR_INVALID_ARGUMENT, -EINVAL, "plan", NULL,
-                                     "keep: an image that is kept stands on another result than what must run");
+                return error_message(
+                        reterr, IMGC_ERROR_INVALID_ARGUMENT, -EINVAL, "plan", NULL,
+                        "keep: an image that is kept stands on another result than what must run");
         for (uint32_t i = 0; !planner->failed && i < project->n_images; i++)
                 explain_image(planner, i);
         return planner->failed ? error_no_memory(reterr) : tell(planner, project, ret, reterr);
 }
 
-static int check_arguments(const struct imgc_plan_lookup *lookup, const struct imgc_plan_options *options,
-                           struct imgc_error **reterr)
+static int check_arguments(const struct imgc_plan_lookup *lookup,
+                           const struct imgc_plan_options *options, struct imgc_error **reterr)
 {
         const uint32_t flags = IMGC_PLAN_REFRESH | IMGC_PLAN_NO_APPEND | IMGC_PLAN_FAIL_ON_REBUILD;
         const char *reason = NULL;
 
-        if (!lookup || lookup->size < sizeof(*lookup) || !lookup->find_by_key || !lookup->find_by_stage ||
-            !lookup->find_by_id || !lookup->get_floor || !lookup->get_output || !lookup->get_state)
+        if (!lookup || lookup->size < sizeof(*lookup) || !lookup->find_by_key ||
+            !lookup->find_by_stage || !lookup->find_by_id || !lookup->get_floor ||
+            !lookup->get_output || !lookup->get_state)
                 reason = "the look-up is not whole";
         else if (options->flags & ~flags || options->reserved)
                 reason = "unknown value in the options";
-        return reason ? error_reason(reterr, IMGC_ERROR_INVALID_ARGUMENT, -EINVAL, "plan", NULL, "%s", reason) : 0;
+        return reason ? error_reason(reterr, IMGC_ERROR_INVALID_ARGUMENT, -EINVAL, "plan", NULL,
+                                     "%s", reason) :
+                        0;
 }
 
-int plan_decide(struct imgc_context *context, struct imgc_project *project, struct imgc_manifest *manifest,
-                bool resolves, const struct imgc_plan_lookup *lookup, const struct imgc_plan_options *options,
+int plan_decide(struct imgc_context *context, struct imgc_project *project,
+                struct imgc_manifest *manifest, bool resolves,
+                const struct imgc_plan_lookup *lookup, const struct imgc_plan_options *options,
                 struct imgc_plan **ret, struct imgc_error **reterr)
 {
         struct imgc_plan_options o = IMGC_PLAN_OPTIONS_INIT;

@@ -31,22 +31,26 @@ static const char *spell(struct planner *planner, const struct json *value)
 static void add_head(struct reasons *reasons, const struct imgc_record *record)
 {
         struct planner *planner = reasons->planner;
-        const struct json *now = parse_head(planner, planner->head), *before = parse_head(planner, record->head);
+        const struct json *now = parse_head(planner, planner->head),
+                          *before = parse_head(planner, record->head);
 
-        for (const struct json *member = now && before ? now->first : NULL; member; member = member->next) {
-                const char *a = spell(planner, json_get(before, member->name)), *b = spell(planner, member);
+        for (const struct json *member = now && before ? now->first : NULL; member;
+             member = member->next) {
+                const char *a = spell(planner, json_get(before, member->name)),
+                           *b = spell(planner, member);
                 bool is_builder = !strcmp(member->name, "builder");
 
                 if (b && (!a || strcmp(a, b) != 0))
-                        reasons_add(reasons, is_builder ? IMGC_REASON_BUILDER : IMGC_REASON_FORMAT, NULL,
-                                    is_builder ? NULL : member->name, a, b);
+                        reasons_add(reasons, is_builder ? IMGC_REASON_BUILDER : IMGC_REASON_FORMAT,
+                                    NULL, is_builder ? NULL : member->name, a, b);
         }
 }
 
 /* ------------------------------------------------------------------------------ stages */
 
 /* What the stage's line declares: results, reads, "previous". */
-static void add_settings(struct reasons *reasons, const struct node *node, const struct imgc_record *record)
+static void add_settings(struct reasons *reasons, const struct node *node,
+                         const struct imgc_record *record)
 {
         struct planner *planner = reasons->planner;
         const struct old_stage *old_stage = compare_read(planner, record);
@@ -55,17 +59,20 @@ static void add_settings(struct reasons *reasons, const struct node *node, const
         struct json *now = NULL;
 
         if (!old_stage || !old_stage->known || !node->sealed ||
-            json_parse(&planner->arena, node->sealed->line.data, node->sealed->line.size, &now, &fault) < 0)
+            json_parse(&planner->arena, node->sealed->line.data, node->sealed->line.size, &now,
+                       &fault) < 0)
                 return;
         sides[0] = now;
         sides[1] = old_stage->json;
         for (int side = 0; side < 2; side++) {
-                for (const struct json *member = sides[side]->first; member; member = member->next) {
+                for (const struct json *member = sides[side]->first; member;
+                     member = member->next) {
                         const struct json *other = json_get(sides[!side], member->name);
-                        const char *a = spell(planner, side ? member : other), *b = spell(planner, side ? other : member);
+                        const char *a = spell(planner, side ? member : other),
+                                   *b = spell(planner, side ? other : member);
 
-                        if (!strcmp(member->name, "info") || !strcmp(member->name, "stage") || (side && other) ||
-                            (a && b && !strcmp(a, b)))
+                        if (!strcmp(member->name, "info") || !strcmp(member->name, "stage") ||
+                            (side && other) || (a && b && !strcmp(a, b)))
                                 continue;
                         reasons_add(reasons, IMGC_REASON_FORMAT, NULL, member->name, a, b);
                 }
@@ -73,14 +80,15 @@ static void add_settings(struct reasons *reasons, const struct node *node, const
 }
 
 /* The names of an image's stages in a record's lineage, in order, itself the last. */
-static uint32_t old_stages(struct planner *planner, const struct imgc_record *whole, const char *scope,
-                           const char ***ret)
+static uint32_t old_stages(struct planner *planner, const struct imgc_record *whole,
+                           const char *scope, const char ***ret)
 {
         const char **names = planner_alloc(planner, whole->n_ancestors + 1, sizeof(*names));
         uint32_t n = 0;
 
         for (size_t i = 0; names && i < whole->n_ancestors; i++)
-                if (!strcmp(whole->ancestors[i].scope, scope) && !(whole->ancestors[i].flags & IMGC_ANCESTOR_APPEND))
+                if (!strcmp(whole->ancestors[i].scope, scope) &&
+                    !(whole->ancestors[i].flags & IMGC_ANCESTOR_APPEND))
                         names[n++] = whole->ancestors[i].stage;
         if (names && !strcmp(whole->scope, scope))
                 names[n++] = whole->stage;
@@ -97,7 +105,8 @@ static uint32_t find_name(const char *const *names, uint32_t n, const char *name
 }
 
 /* Stages that were added, removed and moved, up to the last one that both have. */
-static void add_stages(struct reasons *reasons, uint32_t image, uint32_t to, const struct imgc_record *whole)
+static void add_stages(struct reasons *reasons, uint32_t image, uint32_t to,
+                       const struct imgc_record *whole)
 {
         struct planner *planner = reasons->planner;
         const struct project_image *of = &planner->project->images[image];
@@ -122,7 +131,8 @@ static void add_stages(struct reasons *reasons, uint32_t image, uint32_t to, con
                         reasons_add(reasons, IMGC_REASON_STAGE_ADDED, NULL, NULL, NULL, NULL);
                 else if (moved[s])
                         reasons_add(reasons, IMGC_REASON_STAGE_MOVED, NULL, NULL,
-                                    planner_print(planner, "%u", before[s] + 1), planner_print(planner, "%u", s + 1));
+                                    planner_print(planner, "%u", before[s] + 1),
+                                    planner_print(planner, "%u", s + 1));
         }
         for (uint32_t i = 0; i < n_old; i++) {
                 if (project_find_stage(planner->project, image, names[i]) != NONE)

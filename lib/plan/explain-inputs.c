@@ -12,8 +12,8 @@ static const char *copy(struct planner *planner, const char *string)
         return string ? planner_copy(planner, string, strlen(string)) : NULL;
 }
 
-void reasons_add(struct reasons *reasons, enum imgc_reason_code code, const char *path, const char *attribute,
-                 const char *old_value, const char *new_value)
+void reasons_add(struct reasons *reasons, enum imgc_reason_code code, const char *path,
+                 const char *attribute, const char *old_value, const char *new_value)
 {
         struct planner *planner = reasons->planner;
         struct imgc_reason reason = {
@@ -38,7 +38,8 @@ bool explain_moved(const uint32_t *before, uint32_t n, bool *moved)
 {
         /* The longest rising row of old positions that ends at each member, quadratic: siblings are
          * few. */
-        uint32_t *length = imgc_io_calloc((size_t)n * 2 + 1, sizeof(*length)), *from = length + n, last = NONE;
+        uint32_t *length = imgc_io_calloc((size_t)n * 2 + 1, sizeof(*length)), *from = length + n,
+                 last = NONE;
 
         if (!length)
                 return false;
@@ -49,7 +50,8 @@ bool explain_moved(const uint32_t *before, uint32_t n, bool *moved)
                 length[i] = 1;
                 from[i] = NONE;
                 for (uint32_t k = 0; k < i; k++)
-                        if (before[k] != NONE && before[k] < before[i] && length[k] + 1 > length[i]) {
+                        if (before[k] != NONE && before[k] < before[i] &&
+                            length[k] + 1 > length[i]) {
                                 length[i] = length[k] + 1;
                                 from[i] = k;
                         }
@@ -96,8 +98,8 @@ static void add_items(struct reasons *reasons, const struct json *now, const str
                         reasons_add(reasons, IMGC_REASON_INPUT_CHANGED, NULL, "removed",
                                     spell_item(reasons->planner, item), NULL);
         if (reasons->list.size == start)
-                reasons_add(reasons, IMGC_REASON_INPUT_CHANGED, NULL, "items", spell(reasons->planner, a),
-                            spell(reasons->planner, b));
+                reasons_add(reasons, IMGC_REASON_INPUT_CHANGED, NULL, "items",
+                            spell(reasons->planner, a), spell(reasons->planner, b));
 }
 
 /* ------------------------------------------------------------------------------ trees */
@@ -115,10 +117,12 @@ static void add_diff(struct reasons *reasons, struct imgc_diff *diff)
                         [IMGC_CHANGE_ENTRY_MOVED] = "moved",
                         [IMGC_CHANGE_ENTRY_CHANGED] = NULL,
                 };
-                const char *attribute = change->kind < ELEMENTSOF(attributes) ? attributes[change->kind] : NULL;
+                const char *attribute =
+                        change->kind < ELEMENTSOF(attributes) ? attributes[change->kind] : NULL;
 
                 reasons_add(reasons, IMGC_REASON_INPUT_CHANGED, change->path,
-                            attribute ? attribute : change->attribute, change->old_value, change->new_value);
+                            attribute ? attribute : change->attribute, change->old_value,
+                            change->new_value);
         }
         imgc_diff_iterator_free(iterator);
         if (r < 0)
@@ -136,7 +140,8 @@ static bool add_tree_changes(struct reasons *reasons, const struct manifest_inpu
 
         if (!now->listing.data || !before->listing.data)
                 return false;
-        if (imgc_tree_parse(context, before->listing.data, before->listing.size, NULL, &a, NULL) < 0 ||
+        if (imgc_tree_parse(context, before->listing.data, before->listing.size, NULL, &a, NULL) <
+                    0 ||
             imgc_tree_parse(context, now->listing.data, now->listing.size, NULL, &b, NULL) < 0 ||
             imgc_diff_trees(context, a, b, &diff, NULL) < 0)
                 return false;
@@ -153,7 +158,8 @@ static bool is_same_member(struct planner *planner, const struct json *a, const 
 }
 
 /* Members that only one has, or that differ. */
-static void add_members(struct reasons *reasons, const struct json *now, const struct json *before, const char *skip)
+static void add_members(struct reasons *reasons, const struct json *now, const struct json *before,
+                        const char *skip)
 {
         struct planner *planner = reasons->planner;
 
@@ -162,11 +168,12 @@ static void add_members(struct reasons *reasons, const struct json *now, const s
 
                 if (strcmp(member->name, "info") && strcmp(member->name, skip) &&
                     !is_same_member(planner, member, other))
-                        reasons_add(reasons, IMGC_REASON_INPUT_CHANGED, NULL, member->name, spell(planner, member),
-                                    spell(planner, other));
+                        reasons_add(reasons, IMGC_REASON_INPUT_CHANGED, NULL, member->name,
+                                    spell(planner, member), spell(planner, other));
         }
         for (const struct json *member = now->first; member; member = member->next)
-                if (strcmp(member->name, "info") && strcmp(member->name, skip) && !json_get(before, member->name))
+                if (strcmp(member->name, "info") && strcmp(member->name, skip) &&
+                    !json_get(before, member->name))
                         reasons_add(reasons, IMGC_REASON_INPUT_CHANGED, NULL, member->name, NULL,
                                     spell(planner, member));
 }
@@ -175,13 +182,15 @@ static void add_changed(struct reasons *reasons, const struct node *node, uint32
                         const struct old_input *before, const struct imgc_record *whole)
 {
         struct planner *planner = reasons->planner;
-        const struct manifest_input *now = &planner->manifest->inputs[node->sealed->first_input + input];
+        const struct manifest_input *now =
+                &planner->manifest->inputs[node->sealed->first_input + input];
         const struct json *json = compare_parse_now(planner, node, input);
 
         if (!json)
                 return;
         if (now->type == IMGC_INPUT_IMAGE && before->type == IMGC_INPUT_IMAGE) {
-                const struct project_input *of = project_input_of(planner->project, node->of, input);
+                const struct project_input *of =
+                        project_input_of(planner->project, node->of, input);
 
                 explain_link(reasons, node_of(planner, of->image, of->stage), whole);
         } else if (now->flags & IMGC_INPUT_SECRET || json_get(before->json, "secret")) {
@@ -195,7 +204,8 @@ static void add_changed(struct reasons *reasons, const struct node *node, uint32
                         add_members(reasons, json, before->json, "items");
         } else if (now->type >= IMGC_INPUT_TREE && now->type <= IMGC_INPUT_FILES) {
                 add_members(reasons, json, before->json, "digest");
-                if (!is_same_member(planner, json_get(json, "digest"), json_get(before->json, "digest")) &&
+                if (!is_same_member(planner, json_get(json, "digest"),
+                                    json_get(before->json, "digest")) &&
                     now->digest && !add_tree_changes(reasons, now, before))
                         reasons_add(reasons, IMGC_REASON_INPUT_CHANGED, NULL, "digest",
                                     spell(planner, json_get(before->json, "digest")),
@@ -207,7 +217,8 @@ static void add_changed(struct reasons *reasons, const struct node *node, uint32
 
 /* ------------------------------------------------------------------------------ inputs */
 
-static void add_moved(struct reasons *reasons, const struct node *node, const struct old_stage *old_stage)
+static void add_moved(struct reasons *reasons, const struct node *node,
+                      const struct old_stage *old_stage)
 {
         struct planner *planner = reasons->planner;
         const uint32_t n = node->sealed->n_inputs;
@@ -217,9 +228,12 @@ static void add_moved(struct reasons *reasons, const struct node *node, const st
         if (!before || !moved)
                 return;
         for (uint32_t i = 0; i < n; i++) {
-                const struct manifest_input *now = &planner->manifest->inputs[node->sealed->first_input + i];
+                const struct manifest_input *now =
+                        &planner->manifest->inputs[node->sealed->first_input + i];
 
-                before[i] = now->on_change == IMGC_ON_CHANGE_REBUILD ? compare_find(old_stage, now->name) : NONE;
+                before[i] = now->on_change == IMGC_ON_CHANGE_REBUILD ?
+                                    compare_find(old_stage, now->name) :
+                                    NONE;
         }
         if (!explain_moved(before, n, moved)) {
                 planner->failed = true;
@@ -229,13 +243,15 @@ static void add_moved(struct reasons *reasons, const struct node *node, const st
                 if (!moved[i])
                         continue;
                 reasons->input = planner->manifest->inputs[node->sealed->first_input + i].name;
-                reasons_add(reasons, IMGC_REASON_INPUT_MOVED, NULL, NULL, planner_print(planner, "%u", before[i] + 1),
+                reasons_add(reasons, IMGC_REASON_INPUT_MOVED, NULL, NULL,
+                            planner_print(planner, "%u", before[i] + 1),
                             planner_print(planner, "%u", i + 1));
         }
 }
 
-void explain_inputs(struct reasons *reasons, const struct node *node, const struct imgc_record *record,
-                    enum imgc_on_change on_change, const struct imgc_record *whole)
+void explain_inputs(struct reasons *reasons, const struct node *node,
+                    const struct imgc_record *record, enum imgc_on_change on_change,
+                    const struct imgc_record *whole)
 {
         struct planner *planner = reasons->planner;
         const struct old_stage *old_stage = compare_read(planner, record);
@@ -243,7 +259,8 @@ void explain_inputs(struct reasons *reasons, const struct node *node, const stru
         if (!old_stage || !old_stage->known || !node->sealed)
                 return;
         for (uint32_t i = 0; i < node->sealed->n_inputs; i++) {
-                const struct manifest_input *now = &planner->manifest->inputs[node->sealed->first_input + i];
+                const struct manifest_input *now =
+                        &planner->manifest->inputs[node->sealed->first_input + i];
                 uint32_t k;
 
                 if (now->on_change != on_change)

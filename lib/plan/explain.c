@@ -31,7 +31,8 @@ static const char *number_of(struct planner *planner, int64_t number)
         return planner_print(planner, "%lld", (long long)number);
 }
 
-static void add_values(struct reasons *reasons, enum imgc_reason_code code, const struct verdict *verdict)
+static void add_values(struct reasons *reasons, enum imgc_reason_code code,
+                       const struct verdict *verdict)
 {
         struct planner *planner = reasons->planner;
         const struct imgc_record *record = verdict->record;
@@ -82,8 +83,9 @@ void explain_verdict(struct reasons *reasons, const struct verdict *verdict)
         }
         place = planner_print(planner, "%s\n%s", ancestor->scope, ancestor->stage);
         number = place ? table_get(&planner->by_place, place) : TABLE_NOTHING;
-        reasons->image = number != TABLE_NOTHING ? image_of(planner, &planner->nodes[number])->name :
-                                                   planner_copy(planner, ancestor->scope, strlen(ancestor->scope));
+        reasons->image = number != TABLE_NOTHING ?
+                                 image_of(planner, &planner->nodes[number])->name :
+                                 planner_copy(planner, ancestor->scope, strlen(ancestor->scope));
         reasons->stage = planner_copy(planner, ancestor->stage, strlen(ancestor->stage));
         known = judge_find(planner, ancestor->id);
         add_values(reasons, verdict->cause ? verdict->cause : IMGC_REASON_UPSTREAM,
@@ -119,7 +121,8 @@ static bool is_nearer(const struct nearness *a, const struct nearness *b)
         return a->begin_seconds > b->begin_seconds;
 }
 
-static struct nearness measure(struct planner *planner, uint32_t image, uint32_t depth, struct known *known)
+static struct nearness measure(struct planner *planner, uint32_t image, uint32_t depth,
+                               struct known *known)
 {
         struct nearness nearness = {
                 .depth = depth,
@@ -132,7 +135,8 @@ static struct nearness measure(struct planner *planner, uint32_t image, uint32_t
         for (; nearness.prefix <= depth; nearness.prefix++) {
                 node = node_of(planner, image, nearness.prefix);
                 below = resolve_below(planner, known, node);
-                if (!node->key || !below || !below->record || strcmp(below->record->key, node->key) != 0)
+                if (!node->key || !below || !below->record ||
+                    strcmp(below->record->key, node->key) != 0)
                         break;
         }
         /* All equal, and nothing known of what follows: anything that says more is nearer. */
@@ -159,7 +163,8 @@ static const struct imgc_record *find_nearest(struct planner *planner, uint32_t 
                 size_t n = 0;
 
                 if (planner->lookup->find_by_stage(planner->lookup->userdata, of->scope,
-                                                   node_of(planner, image, s)->of->name, &records, &n) <= 0)
+                                                   node_of(planner, image, s)->of->name, &records,
+                                                   &n) <= 0)
                         continue;
                 /* The newest are the last. */
                 for (size_t i = n > LIMIT_NEAREST ? n - LIMIT_NEAREST : 0; i < n; i++) {
@@ -184,7 +189,7 @@ struct explainer {
         struct reasons *reasons;
         uint32_t image;
         const struct imgc_record *nearest;
-        bool found;   /* a reason that explains all that follows */
+        bool found; /* a reason that explains all that follows */
         bool compared;
 };
 
@@ -228,7 +233,8 @@ static void explain_unknown(struct explainer *explainer, const struct node *node
                 const struct link *link = &planner->links[node->first_link + k];
                 const struct node *to = &planner->nodes[link->to];
 
-                if (to->image != node->image && (!to->key || !to->results || link->by == IMGC_BY_KEY) &&
+                if (to->image != node->image &&
+                    (!to->key || !to->results || link->by == IMGC_BY_KEY) &&
                     (node_runs(planner, to) || !to->key)) {
                         explain_link(explainer->reasons, to, explainer->nearest);
                         explainer->found = true;
@@ -262,7 +268,8 @@ static void explain_stage(struct explainer *explainer, struct node *node)
         } else if (!explainer->compared && explainer->nearest) {
                 explainer->compared = true;
                 explain_chain(reasons, explainer->image, 0,
-                              planner->project->images[explainer->image].n_stages - 1, explainer->nearest);
+                              planner->project->images[explainer->image].n_stages - 1,
+                              explainer->nearest);
                 explainer->found |= reasons->list.size > before;
         }
         if (!node->key && !explainer->found) {
@@ -295,12 +302,16 @@ static void explain_outputs(struct explainer *explainer)
         explainer->reasons->stage = NULL;
         for (uint32_t k = 0; outputs[k]; k++) {
                 if (work->output_states[k] == IMGC_OUTPUT_MISSING)
-                        reasons_add(explainer->reasons, IMGC_REASON_OUTPUT_MISSING, outputs[k], NULL, NULL, NULL);
+                        reasons_add(explainer->reasons, IMGC_REASON_OUTPUT_MISSING, outputs[k],
+                                    NULL, NULL, NULL);
                 else if (work->output_states[k] == IMGC_OUTPUT_CHANGED && work->outputs_unreachable)
-                        reasons_add(explainer->reasons, IMGC_REASON_UNREACHABLE, outputs[k], NULL, NULL, NULL);
+                        reasons_add(explainer->reasons, IMGC_REASON_UNREACHABLE, outputs[k], NULL,
+                                    NULL, NULL);
                 else if (work->output_states[k] != IMGC_OUTPUT_VALID)
                         reasons_add(explainer->reasons, IMGC_REASON_OUTPUT_CHANGED, outputs[k],
-                                    work->output_states[k] == IMGC_OUTPUT_OUTDATED ? "key" : "content", NULL, NULL);
+                                    work->output_states[k] == IMGC_OUTPUT_OUTDATED ? "key" :
+                                                                                     "content",
+                                    NULL, NULL);
         }
 }
 
@@ -316,15 +327,20 @@ static struct known *find_used(struct planner *planner, uint32_t image)
                 return work->choice.restore;
         if (work->choice.decision == IMGC_DECISION_UP_TO_DATE && work->outputs_valid)
                 return work->output_record;
-        for (size_t i = 0; work->choice.decision == IMGC_DECISION_UP_TO_DATE && i < last->n_records; i++)
-                if (judge_is_present(last->records[i]) && judge_is_usable(planner, last->records[i]))
+        for (size_t i = 0; work->choice.decision == IMGC_DECISION_UP_TO_DATE && i < last->n_records;
+             i++)
+                if (judge_is_present(last->records[i]) &&
+                    judge_is_usable(planner, last->records[i]))
                         return last->records[i];
         for (uint32_t s = n; work->choice.decision == IMGC_DECISION_NOT_NEEDED && s-- > 0;) {
                 for (uint32_t other = image + 1; other < planner->project->n_images; other++) {
-                        struct known *used = planner->images[other].choice.decision == IMGC_DECISION_NOT_NEEDED ?
+                        struct known *used = planner->images[other].choice.decision ==
+                                                             IMGC_DECISION_NOT_NEEDED ?
                                                      NULL :
                                                      find_used(planner, other);
-                        struct known *below = used ? resolve_below(planner, used, node_of(planner, image, s)) : NULL;
+                        struct known *below =
+                                used ? resolve_below(planner, used, node_of(planner, image, s)) :
+                                       NULL;
 
                         if (below && below->record && !below->malformed)
                                 return below;
@@ -345,7 +361,8 @@ static void explain_stale(struct planner *planner, uint32_t image, struct reason
                 stale->image = image_of(planner, node)->name;
                 stale->stage = node->of->name;
                 if (below && below->record && !below->malformed)
-                        explain_inputs(stale, node, below->record, IMGC_ON_CHANGE_STALE, used->record);
+                        explain_inputs(stale, node, below->record, IMGC_ON_CHANGE_STALE,
+                                       used->record);
         }
 }
 
@@ -401,17 +418,22 @@ static void explain_runs(struct explainer *explainer)
                 for (uint32_t s = choice->first_run; s < of->n_stages && first->n_records; s++)
                         first = node_of(planner, explainer->image, s);
                 if (!first->n_records) {
-                        bool ended = work->output_record && work->output_record->record && explainer->nearest;
+                        bool ended = work->output_record && work->output_record->record &&
+                                     explainer->nearest;
 
                         reasons->stage = explainer->nearest ? first->of->name : NULL;
-                        reasons_add(reasons, ended ? IMGC_REASON_STAGE_ADDED : IMGC_REASON_NEVER_BUILT, NULL, NULL,
-                                    NULL, NULL);
+                        reasons_add(reasons,
+                                    ended ? IMGC_REASON_STAGE_ADDED : IMGC_REASON_NEVER_BUILT, NULL,
+                                    NULL, NULL, NULL);
                         return;
                 }
         }
         explain_outputs(explainer);
         if (!reasons_count(reasons) && choice->first_run < of->n_stages) {
-                reasons->stage = of->n_stages ? node_of(planner, explainer->image, of->n_stages - 1)->of->name : NULL;
+                reasons->stage =
+                        of->n_stages ?
+                                node_of(planner, explainer->image, of->n_stages - 1)->of->name :
+                                NULL;
                 reasons_add(reasons, IMGC_REASON_NO_SNAPSHOT, NULL, NULL, NULL, NULL);
         }
 }
@@ -419,11 +441,13 @@ static void explain_runs(struct explainer *explainer)
 void explain_image(struct planner *planner, uint32_t image)
 {
         struct image_work *work = &planner->images[image];
-        struct reasons reasons = {.planner = planner, .image = planner->project->images[image].name};
+        struct reasons reasons = {.planner = planner,
+                                  .image = planner->project->images[image].name};
         struct reasons stale = {.planner = planner};
         struct explainer explainer = {.reasons = &reasons, .image = image};
 
-        if (work->choice.decision >= IMGC_DECISION_RESUME && work->choice.decision <= IMGC_DECISION_REBUILD) {
+        if (work->choice.decision >= IMGC_DECISION_RESUME &&
+            work->choice.decision <= IMGC_DECISION_REBUILD) {
                 explainer.nearest = find_nearest(planner, image);
                 explain_runs(&explainer);
                 drop_repeated(&reasons);

@@ -9,7 +9,7 @@
 /* A list of reasons. Its strings are copies in the planner's arena, or the project's. */
 struct reasons {
         struct planner *planner;
-        struct buffer list; /* struct imgc_reason */
+        struct buffer list;                /* struct imgc_reason */
         const char *image, *stage, *input; /* of what is added next */
 };
 
@@ -24,12 +24,13 @@ static inline struct imgc_reason *reasons_at(const struct reasons *reasons, size
 }
 
 /* Adds one; NULL members are left out, the others copied. */
-void reasons_add(struct reasons *reasons, enum imgc_reason_code code, const char *path, const char *attribute,
-                 const char *old_value, const char *new_value);
+void reasons_add(struct reasons *reasons, enum imgc_reason_code code, const char *path,
+                 const char *attribute, const char *old_value, const char *new_value);
 
 /* Adds what differs between a record of a stage and the stage now, for inputs with that on_change. */
-void explain_inputs(struct reasons *reasons, const struct node *node, const struct imgc_record *record,
-                    enum imgc_on_change on_change, const struct imgc_record *whole);
+void explain_inputs(struct reasons *reasons, const struct node *node,
+                    const struct imgc_record *record, enum imgc_on_change on_change,
+                    const struct imgc_record *whole);
 
 /* Compares the stages `from` … `to` of an image with what a record stands on, or is. */
 void explain_chain(struct reasons *reasons, uint32_t image, uint32_t from, uint32_t to,

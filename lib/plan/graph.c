@@ -61,8 +61,8 @@ static int check_manifest(const struct planner *planner, struct imgc_error **ret
         const struct imgc_project *project = planner->project;
         const char *reason = NULL;
 
-        if (strcmp(manifest->name, project->name) != 0 || strcmp(manifest->builder, project->builder) != 0 ||
-            manifest->digest != project->digest)
+        if (strcmp(manifest->name, project->name) != 0 ||
+            strcmp(manifest->builder, project->builder) != 0 || manifest->digest != project->digest)
                 reason = "it is of another project, builder or digest";
         for (uint32_t i = 0; !reason && i < manifest->n_images; i++) {
                 const struct manifest_image *image = &manifest->images[i];
@@ -105,18 +105,21 @@ static void add_links(struct planner *planner)
         const struct imgc_project *project = planner->project;
         uint32_t n = 0;
 
-        planner->links = planner_alloc(planner, (size_t)project->n_inputs + planner->n_nodes, sizeof(struct link));
+        planner->links = planner_alloc(planner, (size_t)project->n_inputs + planner->n_nodes,
+                                       sizeof(struct link));
         for (uint32_t i = 0; !planner->failed && i < planner->n_nodes; i++) {
                 struct node *node = &planner->nodes[i];
 
                 node->first_link = n;
                 if (node->stage)
-                        planner->links[n++] = (struct link){.to = i - 1, .by = node->of->previous, .input = NONE};
+                        planner->links[n++] =
+                                (struct link){.to = i - 1, .by = node->of->previous, .input = NONE};
                 for (uint32_t k = 0; k < node->of->n_inputs; k++) {
                         const struct project_input *input = project_input_of(project, node->of, k);
 
                         /* A link that is not in the key asks for nothing. */
-                        if (input->type == IMGC_INPUT_IMAGE && input->on_change == IMGC_ON_CHANGE_REBUILD)
+                        if (input->type == IMGC_INPUT_IMAGE &&
+                            input->on_change == IMGC_ON_CHANGE_REBUILD)
                                 planner->links[n++] = (struct link){
                                         .to = planner->first_node[input->image] + input->stage,
                                         .by = input->by,
@@ -168,7 +171,8 @@ static void add_places(struct planner *planner)
         for (uint32_t i = planner->n_nodes; !planner->failed && i-- > 0;) {
                 struct node *node = &planner->nodes[i];
                 /* No name has control characters. */
-                const char *place = planner_print(planner, "%s\n%s", image_of(planner, node)->scope, node->of->name);
+                const char *place = planner_print(planner, "%s\n%s", image_of(planner, node)->scope,
+                                                  node->of->name);
                 uint32_t next = place ? table_get(&planner->by_place, place) : NONE;
 
                 node->next_place = next;
@@ -181,13 +185,15 @@ static void add_places(struct planner *planner)
                 if (planner->nodes[i].first_place == NONE)
                         planner->nodes[i].first_place = i;
                 if (planner->nodes[i].next_place != NONE)
-                        planner->nodes[planner->nodes[i].next_place].first_place = planner->nodes[i].first_place;
+                        planner->nodes[planner->nodes[i].next_place].first_place =
+                                planner->nodes[i].first_place;
         }
 }
 
 /* ------------------------------------------------------------------------------ overrides */
 
-static int fail_option(struct imgc_error **reterr, const char *option, const char *what, const char *name)
+static int fail_option(struct imgc_error **reterr, const char *option, const char *what,
+                       const char *name)
 {
         return error_message(reterr, IMGC_ERROR_INVALID_ARGUMENT, -EINVAL, "plan", NULL,
                              "%s: the project has no %s \"%.255s\"", option, what, name);
@@ -195,7 +201,8 @@ static int fail_option(struct imgc_error **reterr, const char *option, const cha
 
 static void force_place(struct planner *planner, uint32_t number)
 {
-        for (uint32_t i = planner->nodes[number].first_place; i != NONE; i = planner->nodes[i].next_place)
+        for (uint32_t i = planner->nodes[number].first_place; i != NONE;
+             i = planner->nodes[i].next_place)
                 planner->nodes[i].forced = true;
 }
 
@@ -203,7 +210,8 @@ static void force_place(struct planner *planner, uint32_t number)
 static int force(struct planner *planner, const char *what, struct imgc_error **reterr)
 {
         const char *colon = strchr(what, ':');
-        const char *name = planner_copy(planner, what, colon ? (size_t)(colon - what) : strlen(what));
+        const char *name =
+                planner_copy(planner, what, colon ? (size_t)(colon - what) : strlen(what));
         uint32_t image, stage = NONE;
 
         if (!name)
@@ -214,8 +222,9 @@ static int force(struct planner *planner, const char *what, struct imgc_error **
         if (colon) {
                 stage = project_find_stage(planner->project, image, colon + 1);
                 if (stage == NONE)
-                        return error_message(reterr, IMGC_ERROR_INVALID_ARGUMENT, -EINVAL, "plan", NULL,
-                                             "rebuild: image \"%s\" has no stage \"%.255s\"", name, colon + 1);
+                        return error_message(reterr, IMGC_ERROR_INVALID_ARGUMENT, -EINVAL, "plan",
+                                             NULL, "rebuild: image \"%s\" has no stage \"%.255s\"",
+                                             name, colon + 1);
         }
         for (uint32_t s = 0; s < planner->project->images[image].n_stages; s++)
                 if (stage == NONE || s == stage)
@@ -282,10 +291,12 @@ int graph_build(struct planner *planner, struct imgc_error **reterr)
                 if (r < 0)
                         return r;
         }
-        planner->max_append = planner->options->flags & IMGC_PLAN_NO_APPEND ? 0 : project->max_append;
+        planner->max_append = planner->options->flags & IMGC_PLAN_NO_APPEND ? 0 :
+                                                                              project->max_append;
         planner->n_nodes = project->n_stages;
         planner->nodes = planner_alloc(planner, project->n_stages, sizeof(*planner->nodes));
-        planner->first_node = planner_alloc(planner, (size_t)project->n_images + 1, sizeof(*planner->first_node));
+        planner->first_node =
+                planner_alloc(planner, (size_t)project->n_images + 1, sizeof(*planner->first_node));
         planner->images = planner_alloc(planner, project->n_images, sizeof(*planner->images));
         make_head(planner);
         if (planner->failed)

@@ -16,14 +16,15 @@
 
 static bool is_key(const char *key)
 {
-        return key && strlen(key) == KEY_HEX_SIZE - 1 && strspn(key, "0123456789abcdef") == KEY_HEX_SIZE - 1;
+        return key && strlen(key) == KEY_HEX_SIZE - 1 &&
+               strspn(key, "0123456789abcdef") == KEY_HEX_SIZE - 1;
 }
 
 /* Whether a store can have meant this. What comes from a damaged one must not be followed. */
 static bool is_malformed(const struct imgc_record *record)
 {
-        if (record->size < sizeof(*record) || !record->id || !*record->id || !record->scope || !record->stage ||
-            !is_key(record->key))
+        if (record->size < sizeof(*record) || !record->id || !*record->id || !record->scope ||
+            !record->stage || !is_key(record->key))
                 return true;
         if ((!record->results && record->n_results) || (!record->reads && record->n_reads) ||
             (!record->ancestors && record->n_ancestors) || (!record->lines && record->lines_bytes))
@@ -31,7 +32,8 @@ static bool is_malformed(const struct imgc_record *record)
         for (size_t i = 0; i < record->n_ancestors; i++) {
                 const struct imgc_ancestor *a = &record->ancestors[i];
 
-                if (!a->id || !a->scope || !a->stage || !is_key(a->key) || (!a->result_digests && a->n_results))
+                if (!a->id || !a->scope || !a->stage || !is_key(a->key) ||
+                    (!a->result_digests && a->n_results))
                         return true;
         }
         for (size_t i = 0; i < record->n_reads; i++)
@@ -62,7 +64,8 @@ static struct known *know(struct planner *planner, const char *id, const struct 
                 return NULL;
         known->record = record;
         known->malformed = record && is_malformed(record);
-        known->kept = record && !known->malformed && table_get(&planner->kept_ids, id) != TABLE_NOTHING;
+        known->kept = record && !known->malformed &&
+                      table_get(&planner->kept_ids, id) != TABLE_NOTHING;
         known->node = record && !known->malformed ? node_of_record(planner, record) : NONE;
         if (planner->n_known == planner->known_capacity) {
                 size_t capacity = planner->known_capacity ? planner->known_capacity * 2 : 64;
@@ -115,7 +118,8 @@ struct known *judge_find(struct planner *planner, const char *id)
         r = planner->lookup->find_by_id(planner->lookup->userdata, id, &record);
         if (r > 0 && (!record || !record->id || strcmp(record->id, id) != 0))
                 r = -EIO;
-        known = know(planner, r > 0 ? record->id : planner_copy(planner, id, strlen(id)), r > 0 ? record : NULL);
+        known = know(planner, r > 0 ? record->id : planner_copy(planner, id, strlen(id)),
+                     r > 0 ? record : NULL);
         if (known)
                 known->unreachable = r < 0;
         return known;
@@ -131,7 +135,8 @@ bool judge_is_present(const struct known *known)
 /* Newest first. */
 static int compare_known(const void *a, const void *b)
 {
-        const struct imgc_record *x = (*(struct known *const *)a)->record, *y = (*(struct known *const *)b)->record;
+        const struct imgc_record *x = (*(struct known *const *)a)->record,
+                                 *y = (*(struct known *const *)b)->record;
 
         if (x->generation != y->generation)
                 return x->generation > y->generation ? -1 : 1;
@@ -171,10 +176,12 @@ void judge_load(struct planner *planner, struct node *node)
 typedef enum imgc_reason_code (*predicate_fn)(struct planner *planner, const struct known *known,
                                               const struct node *node, struct verdict *verdict);
 
-static const char *const *excludes_of(const struct planner *planner, const struct node *node, const char *root)
+static const char *const *excludes_of(const struct planner *planner, const struct node *node,
+                                      const char *root)
 {
         for (uint32_t i = 0; root && i < node->of->n_reads; i++) {
-                const struct project_read *read = &planner->project->reads[node->of->first_read + i];
+                const struct project_read *read =
+                        &planner->project->reads[node->of->first_read + i];
 
                 if (!strcmp(read->root, root) || !strcmp(read->label, root))
                         return read->exclude;
@@ -229,8 +236,8 @@ static enum imgc_reason_code check_floor(struct planner *planner, const struct k
                 return IMGC_REASON_REFRESHED;
         if (!place->has_floor) {
                 place->has_floor = true;
-                if (planner->lookup->get_floor(planner->lookup->userdata, record->scope, record->stage,
-                                               &place->floor) < 0)
+                if (planner->lookup->get_floor(planner->lookup->userdata, record->scope,
+                                               record->stage, &place->floor) < 0)
                         place->floor_unreachable = true;
         }
         if (place->floor_unreachable)
@@ -271,7 +278,8 @@ static enum imgc_reason_code check_age(struct planner *planner, const struct kno
                 const struct imgc_ancestor *a = &record->ancestors[i];
 
                 if (a->flags & IMGC_ANCESTOR_APPEND && !strcmp(a->stage, record->stage) &&
-                    !strcmp(a->scope, record->scope) && is_too_old(planner, node, a->begin_seconds, verdict))
+                    !strcmp(a->scope, record->scope) &&
+                    is_too_old(planner, node, a->begin_seconds, verdict))
                         return IMGC_REASON_EXPIRED;
         }
         return 0;
@@ -309,7 +317,8 @@ static enum imgc_reason_code check_id_map(struct planner *planner, const struct 
         if (lookup->fits_uid_map)
                 r = lookup->fits_uid_map(lookup->userdata, made);
         else
-                r = made && lookup->uid_map ? !strcmp(made, lookup->uid_map) : made == lookup->uid_map;
+                r = made && lookup->uid_map ? !strcmp(made, lookup->uid_map) :
+                                              made == lookup->uid_map;
         return r < 0 ? IMGC_REASON_UNREACHABLE : r ? 0 : IMGC_REASON_ID_MAP;
 }
 
@@ -335,6 +344,7 @@ const struct verdict *judge_own(struct planner *planner, struct known *known)
                 /* A stage that the project has not: nothing says how old it may be. */
                 verdict->code = IMGC_REASON_SUPERSEDED;
         for (size_t i = 0; !verdict->code && !known->kept && i < ELEMENTSOF(predicates); i++)
-                verdict->code = predicates[i](planner, known, &planner->nodes[known->node], verdict);
+                verdict->code =
+                        predicates[i](planner, known, &planner->nodes[known->node], verdict);
         return verdict;
 }

@@ -60,7 +60,10 @@ static enum imgc_reason_code check_ancestor(struct planner *planner, const struc
                 return fail(verdict, NULL, a, 0);
         own = judge_own(planner, known);
         if (own->code)
-                return fail(verdict, known->record, a, known->record ? own->code : known->unreachable ? own->code : 0);
+                return fail(verdict, known->record, a,
+                            known->record      ? own->code :
+                            known->unreachable ? own->code :
+                                                 0);
         if (known->kept)
                 return 0;
         if (strcmp(known->record->key, a->key) != 0)
@@ -77,7 +80,8 @@ static enum imgc_reason_code check_ancestor(struct planner *planner, const struc
 }
 
 /* Two snapshots of one key among the ancestors. */
-static const struct imgc_ancestor *find_mixture(struct planner *planner, const struct imgc_record *record)
+static const struct imgc_ancestor *find_mixture(struct planner *planner,
+                                                const struct imgc_record *record)
 {
         const uint32_t stamp = ++planner->stamp;
 
@@ -111,7 +115,8 @@ static bool is_complete(struct planner *planner, const struct imgc_record *recor
                 const struct link *link = &planner->links[node->first_link + k];
                 const struct node *to = &planner->nodes[link->to];
 
-                if (link->by == IMGC_BY_KEY && to->key && planner->nodes[to->same_key].stamp != stamp)
+                if (link->by == IMGC_BY_KEY && to->key &&
+                    planner->nodes[to->same_key].stamp != stamp)
                         return false;
         }
         return true;

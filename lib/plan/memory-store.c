@@ -31,11 +31,11 @@ struct imgc_memory_store {
         atomic_uint references;
         struct arena arena;
         struct table ids, keys, stages, floors, outputs, states;
-        struct buffer records;      /* struct imgc_record *; NULL: removed */
-        struct buffer buckets;      /* struct bucket */
-        struct buffer floor_values; /* uint64_t */
+        struct buffer records;       /* struct imgc_record *; NULL: removed */
+        struct buffer buckets;       /* struct bucket */
+        struct buffer floor_values;  /* uint64_t */
         struct buffer output_values; /* struct memory_output */
-        struct buffer state_values; /* const char * */
+        struct buffer state_values;  /* const char * */
         int64_t now_seconds;
         const char *uid_map;
 };
@@ -95,7 +95,8 @@ static const char *copy(struct imgc_memory_store *store, const char *string, boo
         return result;
 }
 
-static void *copy_array(struct imgc_memory_store *store, const void *data, size_t n, size_t size, bool *failed)
+static void *copy_array(struct imgc_memory_store *store, const void *data, size_t n, size_t size,
+                        bool *failed)
 {
         void *result = n ? arena_alloc(&store->arena, n * size) : NULL;
 
@@ -105,7 +106,8 @@ static void *copy_array(struct imgc_memory_store *store, const void *data, size_
 
 static void copy_ancestor(struct imgc_memory_store *store, struct imgc_ancestor *a, bool *failed)
 {
-        const char **digests = copy_array(store, a->result_digests, a->n_results, sizeof(*digests), failed);
+        const char **digests =
+                copy_array(store, a->result_digests, a->n_results, sizeof(*digests), failed);
 
         for (uint32_t i = 0; digests && i < a->n_results; i++)
                 digests[i] = copy(store, digests[i], failed);
@@ -122,7 +124,8 @@ static void copy_arrays(struct imgc_memory_store *store, struct imgc_record *r, 
 {
         struct imgc_record_result *results =
                 copy_array(store, r->results, r->n_results, sizeof(*results), failed);
-        struct imgc_read_fact *reads = copy_array(store, r->reads, r->n_reads, sizeof(*reads), failed);
+        struct imgc_read_fact *reads =
+                copy_array(store, r->reads, r->n_reads, sizeof(*reads), failed);
         struct imgc_ancestor *ancestors =
                 copy_array(store, r->ancestors, r->n_ancestors, sizeof(*ancestors), failed);
 
@@ -143,7 +146,8 @@ static void copy_arrays(struct imgc_memory_store *store, struct imgc_record *r, 
         r->ancestors = ancestors;
 }
 
-static struct imgc_record *copy_record(struct imgc_memory_store *store, const struct imgc_record *record)
+static struct imgc_record *copy_record(struct imgc_memory_store *store,
+                                       const struct imgc_record *record)
 {
         struct imgc_record *r = arena_alloc(&store->arena, sizeof(*r));
         bool failed = !r;
@@ -172,7 +176,8 @@ static struct imgc_record *copy_record(struct imgc_memory_store *store, const st
 /* ------------------------------------------------------------------------------ records */
 
 /* The name of a place in a table: parts that have no line feeds, joined by them. */
-static const char *join(struct imgc_memory_store *store, const char *a, const char *b, const char *c)
+static const char *join(struct imgc_memory_store *store, const char *a, const char *b,
+                        const char *c)
 {
         _cleanup_buffer_ struct buffer text = {0};
 
@@ -209,11 +214,12 @@ static bool add_to_bucket(struct imgc_memory_store *store, struct table *table, 
         return true;
 }
 
-static void remove_from_bucket(struct imgc_memory_store *store, const struct table *table, const char *name,
-                               const struct imgc_record *record)
+static void remove_from_bucket(struct imgc_memory_store *store, const struct table *table,
+                               const char *name, const struct imgc_record *record)
 {
         uint32_t number = table_get(table, name);
-        struct bucket *bucket = number == TABLE_NOTHING ? NULL : AT(store->buckets, struct bucket, number);
+        struct bucket *bucket = number == TABLE_NOTHING ? NULL :
+                                                          AT(store->buckets, struct bucket, number);
         size_t kept = 0;
 
         for (size_t i = 0; bucket && i < bucket->n; i++)
@@ -247,7 +253,8 @@ static const char *check_record(const struct imgc_record *record)
         return NULL;
 }
 
-IMGC_EXPORT int imgc_memory_store_add_record(struct imgc_memory_store *store, const struct imgc_record *record,
+IMGC_EXPORT int imgc_memory_store_add_record(struct imgc_memory_store *store,
+                                             const struct imgc_record *record,
                                              struct imgc_error **reterr)
 {
         const char *reason = check_record(record);
@@ -255,10 +262,11 @@ IMGC_EXPORT int imgc_memory_store_add_record(struct imgc_memory_store *store, co
         uint32_t number = (uint32_t)N_OF(store->records, struct imgc_record *);
 
         if (reason)
-                return error_reason(reterr, IMGC_ERROR_INVALID_ARGUMENT, -EINVAL, "add a record", NULL, "%s", reason);
+                return error_reason(reterr, IMGC_ERROR_INVALID_ARGUMENT, -EINVAL, "add a record",
+                                    NULL, "%s", reason);
         if (find_slot(store, record->id))
-                return error_reason(reterr, IMGC_ERROR_INVALID_ARGUMENT, -EEXIST, "add a record", NULL,
-                                    "there is one of that id");
+                return error_reason(reterr, IMGC_ERROR_INVALID_ARGUMENT, -EEXIST, "add a record",
+                                    NULL, "there is one of that id");
         r = copy_record(store, record);
         buffer_add(&store->records, &r, sizeof(r));
         if (!r || store->records.failed || !table_set(&store->ids, r->id, number) ||
@@ -270,12 +278,13 @@ IMGC_EXPORT int imgc_memory_store_add_record(struct imgc_memory_store *store, co
 
 static int fail_missing(struct imgc_error **reterr, const char *operation)
 {
-        return error_reason(reterr, IMGC_ERROR_NOT_FOUND, -ENOENT, operation, NULL, "there is none of that id");
+        return error_reason(reterr, IMGC_ERROR_NOT_FOUND, -ENOENT, operation, NULL,
+                            "there is none of that id");
 }
 
-IMGC_EXPORT int imgc_memory_store_set_flags(struct imgc_memory_store *store, const char *id, uint32_t flags,
-                                            int64_t gone_seconds, const char *gone_rule,
-                                            struct imgc_error **reterr)
+IMGC_EXPORT int imgc_memory_store_set_flags(struct imgc_memory_store *store, const char *id,
+                                            uint32_t flags, int64_t gone_seconds,
+                                            const char *gone_rule, struct imgc_error **reterr)
 {
         struct imgc_record **slot = find_slot(store, id);
         bool failed = false;
@@ -328,8 +337,9 @@ static void *place_of(struct table *table, struct buffer *values, size_t size, c
         return values->data + number * size;
 }
 
-IMGC_EXPORT int imgc_memory_store_set_floor(struct imgc_memory_store *store, const char *scope, const char *stage,
-                                            uint64_t generation, struct imgc_error **reterr)
+IMGC_EXPORT int imgc_memory_store_set_floor(struct imgc_memory_store *store, const char *scope,
+                                            const char *stage, uint64_t generation,
+                                            struct imgc_error **reterr)
 {
         uint64_t *value = place_of(&store->floors, &store->floor_values, sizeof(*value),
                                    join(store, scope, stage, NULL));
@@ -340,13 +350,15 @@ IMGC_EXPORT int imgc_memory_store_set_floor(struct imgc_memory_store *store, con
         return 0;
 }
 
-IMGC_EXPORT int imgc_memory_store_set_output(struct imgc_memory_store *store, const char *image, const char *path,
-                                             const char *digest, const char *id, struct imgc_error **reterr)
+IMGC_EXPORT int imgc_memory_store_set_output(struct imgc_memory_store *store, const char *image,
+                                             const char *path, const char *digest, const char *id,
+                                             struct imgc_error **reterr)
 {
         bool failed = false;
-        struct memory_output fresh = {.digest = copy(store, digest, &failed), .id = copy(store, id, &failed)};
-        struct memory_output *value = place_of(&store->outputs, &store->output_values, sizeof(*value),
-                                               join(store, image, path, NULL));
+        struct memory_output fresh = {.digest = copy(store, digest, &failed),
+                                      .id = copy(store, id, &failed)};
+        struct memory_output *value = place_of(&store->outputs, &store->output_values,
+                                               sizeof(*value), join(store, image, path, NULL));
 
         if (!value || failed)
                 return error_no_memory(reterr);
@@ -355,15 +367,17 @@ IMGC_EXPORT int imgc_memory_store_set_output(struct imgc_memory_store *store, co
 }
 
 /* Kinds are one digit. */
-static const char *state_name(struct imgc_memory_store *store, uint32_t kind, const char *root, const char *path)
+static const char *state_name(struct imgc_memory_store *store, uint32_t kind, const char *root,
+                              const char *path)
 {
         const char digit[2] = {(char)('0' + kind % 10), '\0'};
 
         return join(store, digit, root, path);
 }
 
-IMGC_EXPORT int imgc_memory_store_set_state(struct imgc_memory_store *store, uint32_t kind, const char *root,
-                                            const char *path, const char *digest, struct imgc_error **reterr)
+IMGC_EXPORT int imgc_memory_store_set_state(struct imgc_memory_store *store, uint32_t kind,
+                                            const char *root, const char *path, const char *digest,
+                                            struct imgc_error **reterr)
 {
         bool failed = false;
         const char *fresh = copy(store, digest, &failed);
@@ -395,8 +409,8 @@ IMGC_EXPORT int imgc_memory_store_set_uid_map(struct imgc_memory_store *store, c
 
 /* ------------------------------------------------------------------------------ look-up */
 
-static int give_bucket(const struct imgc_memory_store *store, const struct table *table, const char *name,
-                       const struct imgc_record *const **ret, size_t *ret_n)
+static int give_bucket(const struct imgc_memory_store *store, const struct table *table,
+                       const char *name, const struct imgc_record *const **ret, size_t *ret_n)
 {
         uint32_t number = table_get(table, name);
         const struct bucket *bucket;
@@ -409,7 +423,8 @@ static int give_bucket(const struct imgc_memory_store *store, const struct table
         return bucket->n > 0;
 }
 
-static int find_by_key(void *userdata, const char *key, const struct imgc_record *const **ret, size_t *ret_n)
+static int find_by_key(void *userdata, const char *key, const struct imgc_record *const **ret,
+                       size_t *ret_n)
 {
         const struct imgc_memory_store *store = userdata;
 
@@ -417,7 +432,8 @@ static int find_by_key(void *userdata, const char *key, const struct imgc_record
 }
 
 /* Looks a joined name up without keeping it. */
-static int find_joined(const struct table *table, const char *a, const char *b, const char *c, uint32_t *ret)
+static int find_joined(const struct table *table, const char *a, const char *b, const char *c,
+                       uint32_t *ret)
 {
         _cleanup_buffer_ struct buffer text = {0};
         const char *name;
@@ -467,7 +483,8 @@ static int get_floor(void *userdata, const char *scope, const char *stage, uint6
         return r;
 }
 
-static int get_output(void *userdata, const char *image, const char *path, struct imgc_recorded_output *ret)
+static int get_output(void *userdata, const char *image, const char *path,
+                      struct imgc_recorded_output *ret)
 {
         const struct imgc_memory_store *store = userdata;
         const struct memory_output *value;
@@ -489,14 +506,16 @@ static int get_state(void *userdata, const struct imgc_state_query *query, const
         uint32_t number;
         int r;
 
-        r = find_joined(&store->states, kind, query->kind ? query->root : query->image, query->path, &number);
+        r = find_joined(&store->states, kind, query->kind ? query->root : query->image, query->path,
+                        &number);
         if (r <= 0)
                 return r;
         *ret = *AT(store->state_values, const char *, number);
         return *ret != NULL;
 }
 
-IMGC_EXPORT void imgc_memory_store_get_lookup(struct imgc_memory_store *store, struct imgc_plan_lookup *ret)
+IMGC_EXPORT void imgc_memory_store_get_lookup(struct imgc_memory_store *store,
+                                              struct imgc_plan_lookup *ret)
 {
         *ret = (struct imgc_plan_lookup){
                 .size = sizeof(*ret),

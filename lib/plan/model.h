@@ -37,7 +37,8 @@ struct old_stage;
 /* Why a record cannot be used; code 0: it can. */
 struct verdict {
         enum imgc_reason_code code;
-        enum imgc_reason_code cause;      /* upstream: the ancestor's own code; 0: its record is missing */
+        enum imgc_reason_code
+                cause; /* upstream: the ancestor's own code; 0: its record is missing */
         const struct imgc_record *record; /* whom it is about: the record itself, or an ancestor */
         const struct imgc_ancestor *ancestor; /* upstream */
         const struct imgc_read_fact *fact;    /* read-changed */
@@ -49,13 +50,13 @@ struct known {
         const struct imgc_record *record; /* NULL: the store has none of that id */
         uint32_t node;                    /* of its key, else of its scope and stage, else NONE */
         bool has_own, has_full;
-        bool malformed;  /* not what a store may hold */
-        bool kept;       /* stands below an image that is kept: used whatever it is */
-        bool banned;     /* does not go together with the rest of the plan */
+        bool malformed; /* not what a store may hold */
+        bool kept;      /* stands below an image that is kept: used whatever it is */
+        bool banned;    /* does not go together with the rest of the plan */
         bool unreachable;
         const struct old_stage *lines; /* compare.c */
-        struct verdict own;  /* predicates 2 to 7 */
-        struct verdict full; /* all of them */
+        struct verdict own;            /* predicates 2 to 7 */
+        struct verdict full;           /* all of them */
 };
 
 /* A link from a stage to one that it needs. */
@@ -71,10 +72,10 @@ struct node {
         const struct project_stage *of;
         const struct manifest_stage *sealed; /* NULL: not sealed */
         const char *key;                     /* NULL: not known */
-        const char *previous;                /* JSON of what stands for the stage before in the key */
-        const char *results;                 /* resolve.c: JSON of the results it is taken to have */
-        uint32_t same_key;                   /* the first node with this key */
-        uint32_t first_place, next_place;    /* nodes of the same scope and stage */
+        const char *previous;             /* JSON of what stands for the stage before in the key */
+        const char *results;              /* resolve.c: JSON of the results it is taken to have */
+        uint32_t same_key;                /* the first node with this key */
+        uint32_t first_place, next_place; /* nodes of the same scope and stage */
         bool forced;
         bool has_records, unreachable;
         struct known **records; /* of the key, best first */
@@ -85,8 +86,8 @@ struct node {
         uint32_t first_consumer, n_consumers;
         uint32_t stamp; /* see judge.c */
         const char *stamp_id;
-        bool rekeyed;            /* its key is not the manifest's */
-        uint32_t alternative;    /* which of its results are taken, of how many */
+        bool rekeyed;         /* its key is not the manifest's */
+        uint32_t alternative; /* which of its results are taken, of how many */
         uint32_t n_alternatives;
         /* The same stage in an earlier image that makes the snapshot in this build; and those that
          * wait for this one. */
@@ -104,10 +105,10 @@ struct choice {
 };
 
 struct image_work {
-        bool required;     /* by itself, not only for others */
+        bool required; /* by itself, not only for others */
         bool has_dependents;
         struct known *kept;
-        uint8_t *output_states; /* enum imgc_output_state */
+        uint8_t *output_states;      /* enum imgc_output_state */
         struct known *output_record; /* of the first output, or NULL */
         bool outputs_valid, outputs_unreachable;
         const char *kept_id;
@@ -164,7 +165,8 @@ static inline uint32_t node_number(const struct planner *planner, const struct n
         return (uint32_t)(node - planner->nodes);
 }
 
-static inline const struct project_image *image_of(const struct planner *planner, const struct node *node)
+static inline const struct project_image *image_of(const struct planner *planner,
+                                                   const struct node *node)
 {
         return &planner->project->images[node->image];
 }
@@ -192,12 +194,14 @@ static inline bool judge_is_usable(struct planner *planner, struct known *known)
 /* Finds the keys, and chooses; with the results of what is linked by output that lead to least work. */
 void resolve_and_choose(struct planner *planner);
 /* A record's results as JSON; NULL where they are not those of the stage. */
-const char *resolve_results(struct planner *planner, const struct node *node, const struct imgc_record *record);
+const char *resolve_results(struct planner *planner, const struct node *node,
+                            const struct imgc_record *record);
 /* Whether a snapshot has the results that a stage counted on. */
 bool resolve_fits(struct planner *planner, const struct node *node, const struct node *asks,
                   const struct link *link, const struct imgc_record *record);
 /* The record of a stage that a record of the same image stands on, or is. */
-struct known *resolve_below(struct planner *planner, const struct known *known, const struct node *node);
+struct known *resolve_below(struct planner *planner, const struct known *known,
+                            const struct node *node);
 
 /* outputs.c */
 int outputs_judge(struct planner *planner, struct imgc_error **reterr);

@@ -5,8 +5,8 @@
 
 #include "plan/model.h"
 
-static enum imgc_output_state look_at(struct planner *planner, const struct project_image *image, const char *path,
-                                      struct known **ret, bool *ret_unreachable)
+static enum imgc_output_state look_at(struct planner *planner, const struct project_image *image,
+                                      const char *path, struct known **ret, bool *ret_unreachable)
 {
         const struct imgc_plan_lookup *lookup = planner->lookup;
         struct imgc_recorded_output output = {.size = sizeof(output)};
@@ -24,7 +24,8 @@ static enum imgc_output_state look_at(struct planner *planner, const struct proj
         *ret_unreachable = recorded < 0 || there < 0 || (*ret && (*ret)->unreachable);
         if (there == 0)
                 return IMGC_OUTPUT_MISSING;
-        if (there < 0 || recorded <= 0 || !digest || !output.digest || strcmp(digest, output.digest) != 0)
+        if (there < 0 || recorded <= 0 || !digest || !output.digest ||
+            strcmp(digest, output.digest) != 0)
                 return IMGC_OUTPUT_CHANGED;
         return IMGC_OUTPUT_VALID;
 }
@@ -32,11 +33,13 @@ static enum imgc_output_state look_at(struct planner *planner, const struct proj
 /* Its record outlives its snapshot, and is enough. */
 static bool is_right(struct planner *planner, uint32_t image, struct known *known)
 {
-        const struct node *last = node_of(planner, image, planner->project->images[image].n_stages - 1);
+        const struct node *last =
+                node_of(planner, image, planner->project->images[image].n_stages - 1);
 
         if (!known || !known->record || known->malformed)
                 return false;
-        return known->kept || (last->key && !strcmp(known->record->key, last->key) && judge_is_usable(planner, known));
+        return known->kept || (last->key && !strcmp(known->record->key, last->key) &&
+                               judge_is_usable(planner, known));
 }
 
 int outputs_judge(struct planner *planner, struct imgc_error **reterr)
@@ -56,12 +59,13 @@ int outputs_judge(struct planner *planner, struct imgc_error **reterr)
                         struct known *made_by;
                         bool unreachable;
 
-                        work->output_states[k] = (uint8_t)look_at(planner, image, image->outputs[k], &made_by,
-                                                                   &unreachable);
+                        work->output_states[k] = (uint8_t)look_at(planner, image, image->outputs[k],
+                                                                  &made_by, &unreachable);
                         work->outputs_unreachable |= unreachable;
                         if (!k)
                                 work->output_record = made_by;
-                        else if (made_by != work->output_record && work->output_states[k] == IMGC_OUTPUT_VALID)
+                        else if (made_by != work->output_record &&
+                                 work->output_states[k] == IMGC_OUTPUT_VALID)
                                 work->output_states[k] = IMGC_OUTPUT_OUTDATED;
                 }
                 if (planner->failed)

@@ -27,7 +27,8 @@ static void add_value(struct buffer *out, const char *s, bool whole)
                 buffer_add_literal(out, "…");
 }
 
-static void add_from_to(struct buffer *out, const char *what, const char *a, const char *b, bool whole)
+static void add_from_to(struct buffer *out, const char *what, const char *a, const char *b,
+                        bool whole)
 {
         add_visible(out, what);
         if (a && b) {
@@ -62,11 +63,13 @@ static void add_size(struct buffer *out, const char *text)
 
 /* ------------------------------------------------------------------------------ inputs */
 
-void phrase_input(struct buffer *out, const struct imgc_project *project, const struct imgc_reason *reason)
+void phrase_input(struct buffer *out, const struct imgc_project *project,
+                  const struct imgc_reason *reason)
 {
         uint32_t image = reason->image ? project_find_image(project, reason->image) : UINT32_MAX;
-        uint32_t stage = image != UINT32_MAX && reason->stage ? project_find_stage(project, image, reason->stage) :
-                                                                UINT32_MAX;
+        uint32_t stage = image != UINT32_MAX && reason->stage ?
+                                 project_find_stage(project, image, reason->stage) :
+                                 UINT32_MAX;
 
         if (!reason->input)
                 return;
@@ -90,7 +93,8 @@ static bool is_attribute(const struct imgc_reason *reason, const char *name)
         return reason->attribute && !strcmp(reason->attribute, name);
 }
 
-static const struct imgc_reason *find_attribute(const struct imgc_reason *reasons, uint32_t n, const char *name)
+static const struct imgc_reason *find_attribute(const struct imgc_reason *reasons, uint32_t n,
+                                                const char *name)
 {
         for (uint32_t i = 0; i < n; i++)
                 if (is_attribute(&reasons[i], name))
@@ -132,8 +136,8 @@ void phrase_entry(struct buffer *out, const struct imgc_reason *reasons, uint32_
                 } else if (is_attribute(reason, "added") || is_attribute(reason, "removed")) {
                         buffer_add_string(out, reason->attribute);
                 } else {
-                        add_from_to(out, reason->attribute ? reason->attribute : "", reason->old_value,
-                                    reason->new_value, whole);
+                        add_from_to(out, reason->attribute ? reason->attribute : "",
+                                    reason->old_value, reason->new_value, whole);
                 }
         }
 }
@@ -154,7 +158,8 @@ static void add_input_change(struct buffer *out, const struct imgc_reason *reaso
                 add_visible(out, input);
                 buffer_add_string(out, is_attribute(reason, "added") ? " +" : " −");
                 add_value(out, item ? item : "?", whole);
-        } else if (!reason->attribute || is_attribute(reason, "value") || is_attribute(reason, "items")) {
+        } else if (!reason->attribute || is_attribute(reason, "value") ||
+                   is_attribute(reason, "items")) {
                 add_from_to(out, input, reason->old_value, reason->new_value, whole);
         } else {
                 add_visible(out, input);
@@ -194,16 +199,20 @@ static void add_read(struct buffer *out, const struct imgc_reason *reason)
                 add_visible(out, reason->path);
         buffer_add_literal(out, " changed since it was read");
         if (reason->input && !reason->path)
-                buffer_add_literal(out, " (it counts as a whole: tell what is read, to have it judged by that)");
+                buffer_add_literal(
+                        out,
+                        " (it counts as a whole: tell what is read, to have it judged by that)");
 }
 
 static void add_limit(struct buffer *out, const struct imgc_reason *reason)
 {
         buffer_printf(out, "not appended: that was done %s times, and %s are allowed",
-                      reason->old_value ? reason->old_value : "?", reason->new_value ? reason->new_value : "?");
+                      reason->old_value ? reason->old_value : "?",
+                      reason->new_value ? reason->new_value : "?");
 }
 
-static void add_record_reason(struct buffer *out, enum imgc_reason_code code, const struct imgc_reason *reason)
+static void add_record_reason(struct buffer *out, enum imgc_reason_code code,
+                              const struct imgc_reason *reason)
 {
         switch (code) {
         case IMGC_REASON_EVICTED:
@@ -250,7 +259,8 @@ static void add_record_reason(struct buffer *out, enum imgc_reason_code code, co
 
 /* ------------------------------------------------------------------------------ reasons */
 
-static void add_reason(struct buffer *out, enum imgc_reason_code code, const struct imgc_reason *reason, bool whole)
+static void add_reason(struct buffer *out, enum imgc_reason_code code,
+                       const struct imgc_reason *reason, bool whole)
 {
         const char *input = reason->input ? reason->input : "";
 
@@ -265,30 +275,34 @@ static void add_reason(struct buffer *out, enum imgc_reason_code code, const str
                 break;
         case IMGC_REASON_INPUT_MOVED:
                 add_visible(out, input);
-                buffer_printf(out, " moved from place %s to %s", reason->old_value ? reason->old_value : "?",
+                buffer_printf(out, " moved from place %s to %s",
+                              reason->old_value ? reason->old_value : "?",
                               reason->new_value ? reason->new_value : "?");
                 break;
         case IMGC_REASON_STAGE_ADDED:
         case IMGC_REASON_STAGE_REMOVED:
-                buffer_add_string(out, code == IMGC_REASON_STAGE_ADDED ? "a new stage" : "no stage any more");
+                buffer_add_string(out, code == IMGC_REASON_STAGE_ADDED ? "a new stage" :
+                                                                         "no stage any more");
                 break;
         case IMGC_REASON_STAGE_MOVED:
-                buffer_printf(out, "moved from place %s to %s", reason->old_value ? reason->old_value : "?",
+                buffer_printf(out, "moved from place %s to %s",
+                              reason->old_value ? reason->old_value : "?",
                               reason->new_value ? reason->new_value : "?");
                 break;
         case IMGC_REASON_BUILDER:
                 add_from_to(out, "builder", reason->old_value, reason->new_value, whole);
                 break;
         case IMGC_REASON_FORMAT:
-                add_from_to(out, reason->attribute ? reason->attribute : "format", reason->old_value,
-                            reason->new_value, whole);
+                add_from_to(out, reason->attribute ? reason->attribute : "format",
+                            reason->old_value, reason->new_value, whole);
                 break;
         case IMGC_REASON_OUTPUT_MISSING:
         case IMGC_REASON_OUTPUT_CHANGED:
                 add_visible(out, reason->path ? reason->path : "");
-                buffer_add_string(out, code == IMGC_REASON_OUTPUT_MISSING ? " is missing" :
-                                       is_attribute(reason, "key")      ? " was made from something else" :
-                                                                          " is not what was built");
+                buffer_add_string(out,
+                                  code == IMGC_REASON_OUTPUT_MISSING ? " is missing" :
+                                  is_attribute(reason, "key") ? " was made from something else" :
+                                                                " is not what was built");
                 break;
         default:
                 add_record_reason(out, code, reason);
@@ -313,7 +327,9 @@ void phrase_reason(struct buffer *out, const struct imgc_reason *reason, bool wh
                 buffer_add_literal(out, " is another one");
                 return;
         }
-        buffer_add_string(out, cause <= IMGC_REASON_INPUT_MOVED && cause != IMGC_REASON_NEVER_BUILT ? " changed: " :
-                                                                                                     ": ");
+        buffer_add_string(out,
+                          cause <= IMGC_REASON_INPUT_MOVED && cause != IMGC_REASON_NEVER_BUILT ?
+                                  " changed: " :
+                                  ": ");
         add_reason(out, cause, reason, whole);
 }

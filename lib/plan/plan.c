@@ -89,7 +89,8 @@ IMGC_EXPORT int imgc_plan_has_work(const struct imgc_plan *plan)
         return plan->has_work;
 }
 
-IMGC_EXPORT int imgc_plan_get_refusal(const struct imgc_plan *plan, const char **ret_image, const char **ret_stage)
+IMGC_EXPORT int imgc_plan_get_refusal(const struct imgc_plan *plan, const char **ret_image,
+                                      const char **ret_stage)
 {
         if (!plan->refused_image)
                 return 0;
@@ -110,7 +111,8 @@ static const struct plan_image *get_image(const struct imgc_plan *plan, uint32_t
         return image < plan->project->n_images ? &plan->images[image] : NULL;
 }
 
-IMGC_EXPORT int imgc_plan_get_image(const struct imgc_plan *plan, uint32_t image, struct imgc_plan_image *ret)
+IMGC_EXPORT int imgc_plan_get_image(const struct imgc_plan *plan, uint32_t image,
+                                    struct imgc_plan_image *ret)
 {
         const struct plan_image *found = get_image(plan, image);
         const size_t size = ret->size;
@@ -122,7 +124,8 @@ IMGC_EXPORT int imgc_plan_get_image(const struct imgc_plan *plan, uint32_t image
         return 0;
 }
 
-IMGC_EXPORT const char *imgc_plan_get_run(const struct imgc_plan *plan, uint32_t image, uint32_t index)
+IMGC_EXPORT const char *imgc_plan_get_run(const struct imgc_plan *plan, uint32_t image,
+                                          uint32_t index)
 {
         return get_image(plan, image) ? plan_run_name(plan, image, index) : NULL;
 }
@@ -150,7 +153,8 @@ IMGC_EXPORT int imgc_plan_get_output(const struct imgc_plan *plan, uint32_t imag
         return found->output_states[index];
 }
 
-static int get_reason(const struct imgc_reason *reasons, uint32_t n, uint32_t index, struct imgc_reason *ret)
+static int get_reason(const struct imgc_reason *reasons, uint32_t n, uint32_t index,
+                      struct imgc_reason *ret)
 {
         const size_t size = ret->size;
 
@@ -179,10 +183,11 @@ IMGC_EXPORT int imgc_plan_get_stale(const struct imgc_plan *plan, uint32_t image
 
 /* ------------------------------------------------------------------------------ reports */
 
-IMGC_EXPORT int imgc_plan_report(const struct imgc_plan *plan, const struct imgc_plan_report_options *options,
+IMGC_EXPORT int imgc_plan_report(const struct imgc_plan *plan,
+                                 const struct imgc_plan_report_options *options,
                                  imgc_write_fn write, void *userdata, struct imgc_error **reterr)
 {
-        static void (*const formats[])(struct plan_report *report) = {
+        static void (*const formats[])(struct plan_report * report) = {
                 [IMGC_PLAN_TEXT] = plan_report_text,
                 [IMGC_PLAN_JSON] = plan_report_json,
                 [IMGC_PLAN_DOT] = plan_report_dot,

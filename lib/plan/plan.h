@@ -33,8 +33,9 @@ struct imgc_plan {
 };
 
 /* imgc_plan_new() for a manifest that was sealed with results that are not known: `resolves`. */
-int plan_decide(struct imgc_context *context, struct imgc_project *project, struct imgc_manifest *manifest,
-                bool resolves, const struct imgc_plan_lookup *lookup, const struct imgc_plan_options *options,
+int plan_decide(struct imgc_context *context, struct imgc_project *project,
+                struct imgc_manifest *manifest, bool resolves,
+                const struct imgc_plan_lookup *lookup, const struct imgc_plan_options *options,
                 struct imgc_plan **ret, struct imgc_error **reterr);
 
 /* Reports: each writes into `out`. */
@@ -48,11 +49,14 @@ void plan_report_text(struct plan_report *report);
 void plan_report_json(struct plan_report *report);
 void plan_report_dot(struct plan_report *report);
 
-static inline const char *plan_run_name(const struct imgc_plan *plan, uint32_t image, uint32_t index)
+static inline const char *plan_run_name(const struct imgc_plan *plan, uint32_t image,
+                                        uint32_t index)
 {
         const struct plan_image *of = &plan->images[image];
 
-        return index < of->told.n_run ? project_stage_of(plan->project, image, of->told.first_run + index)->name : NULL;
+        return index < of->told.n_run ?
+                       project_stage_of(plan->project, image, of->told.first_run + index)->name :
+                       NULL;
 }
 
 DEFINE_CLEANUP(struct imgc_plan *, imgc_plan_unref)

@@ -43,7 +43,8 @@ static void add_image(struct buffer *out, const struct imgc_plan *plan, uint32_t
 
         buffer_printf(out, "  subgraph cluster_%u {\n    label=", number);
         add_quoted(out, of->name);
-        buffer_printf(out, ";\n    tooltip=\"%s%s\";\n", imgc_decision_get_name((enum imgc_decision)image->told.decision),
+        buffer_printf(out, ";\n    tooltip=\"%s%s\";\n",
+                      imgc_decision_get_name((enum imgc_decision)image->told.decision),
                       image->told.tentative ? ", tentative" : "");
         for (uint32_t s = 0; s < of->n_stages; s++) {
                 const char *name = project_stage_of(plan->project, number, s)->name;
@@ -51,8 +52,10 @@ static void add_image(struct buffer *out, const struct imgc_plan *plan, uint32_t
                 buffer_printf(out, "    s%u_%u [label=", number, s);
                 add_quoted(out, name);
                 buffer_printf(out, ", fillcolor=%s%s];\n", color_of(image, s),
-                              image->told.restore_stage && !strcmp(image->told.restore_stage, name) ? ", peripheries=2" :
-                                                                                                      "");
+                              image->told.restore_stage &&
+                                              !strcmp(image->told.restore_stage, name) ?
+                                      ", peripheries=2" :
+                                      "");
         }
         buffer_add_literal(out, "  }\n");
 }
@@ -72,9 +75,11 @@ static void add_links(struct buffer *out, const struct imgc_plan *plan, uint32_t
 
                         if (input->type != IMGC_INPUT_IMAGE)
                                 continue;
-                        buffer_printf(out, "  s%u_%u -> s%u_%u [label=", input->image, input->stage, number, s);
+                        buffer_printf(out, "  s%u_%u -> s%u_%u [label=", input->image, input->stage,
+                                      number, s);
                         add_quoted(out, input->name);
-                        buffer_add_string(out, input->by == IMGC_BY_OUTPUT ? ", style=dashed];\n" : "];\n");
+                        buffer_add_string(out, input->by == IMGC_BY_OUTPUT ? ", style=dashed];\n" :
+                                                                             "];\n");
                 }
         }
 }

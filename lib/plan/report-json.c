@@ -13,7 +13,8 @@ static void add_reason(struct buffer *out, const struct imgc_reason *reason)
 {
         const char *attribute = reason->attribute;
 
-        add_member(out, "{\"code\":", imgc_reason_code_get_name((enum imgc_reason_code)reason->code));
+        add_member(out,
+                   "{\"code\":", imgc_reason_code_get_name((enum imgc_reason_code)reason->code));
         add_member(out, ",\"image\":", reason->image);
         add_member(out, ",\"stage\":", reason->stage);
         add_member(out, ",\"input\":", reason->input);
@@ -52,7 +53,8 @@ static void add_appends(struct buffer *out, const struct plan_image *image)
                 if (i)
                         buffer_add_string(out, first ? "]," : ",");
                 if (first) {
-                        text_add_json(out, image->appends[i].input, strlen(image->appends[i].input));
+                        text_add_json(out, image->appends[i].input,
+                                      strlen(image->appends[i].input));
                         buffer_add_literal(out, ":[");
                 }
                 text_add_json_bytes(out, image->appends[i].item);
@@ -66,7 +68,8 @@ static void add_image(struct buffer *out, const struct imgc_plan *plan, uint32_t
         const struct imgc_plan_image *told = &image->told;
 
         add_member(out, "{\"image\":", told->image);
-        add_member(out, ",\"decision\":", imgc_decision_get_name((enum imgc_decision)told->decision));
+        add_member(out,
+                   ",\"decision\":", imgc_decision_get_name((enum imgc_decision)told->decision));
         buffer_printf(out, ",\"tentative\":%s,\"stale\":", told->tentative ? "true" : "false");
         add_reasons(out, image->stale, told->n_stale);
         if (told->restore_stage) {
@@ -86,7 +89,9 @@ static void add_image(struct buffer *out, const struct imgc_plan *plan, uint32_t
         for (uint32_t i = 0; i < told->n_outputs; i++) {
                 buffer_add_string(out, i ? "," : "");
                 add_member(out, "{\"path\":", plan->project->images[number].outputs[i]);
-                add_member(out, ",\"state\":", imgc_output_state_get_name((enum imgc_output_state)image->output_states[i]));
+                add_member(out, ",\"state\":",
+                           imgc_output_state_get_name(
+                                   (enum imgc_output_state)image->output_states[i]));
                 buffer_add_char(out, '}');
         }
         buffer_add_literal(out, "],\"reasons\":");

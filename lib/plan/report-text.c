@@ -66,7 +66,8 @@ static void end_color(struct text *text)
 
 static void add_appends(struct text *text, const struct plan_image *image)
 {
-        const uint32_t n = text->verbose ? image->told.n_appends : MIN(image->told.n_appends, (uint32_t)ITEMS_MAX);
+        const uint32_t n = text->verbose ? image->told.n_appends :
+                                           MIN(image->told.n_appends, (uint32_t)ITEMS_MAX);
 
         for (uint32_t i = 0; i < n; i++) {
                 bool first = !i || image->appends[i].input != image->appends[i - 1].input;
@@ -179,12 +180,14 @@ static size_t path_width(const struct imgc_reason *reasons, uint32_t n)
 {
         size_t width = 0;
 
-        for (uint32_t i = 0; i < n && is_entry(&reasons[i]) && is_same_input(&reasons[0], &reasons[i]); i++)
+        for (uint32_t i = 0;
+             i < n && is_entry(&reasons[i]) && is_same_input(&reasons[0], &reasons[i]); i++)
                 width = MAX(width, width_of(reasons[i].path));
         return MIN(width, (size_t)PATH_WIDTH_MAX);
 }
 
-static void add_entry(struct text *text, const struct imgc_reason *reasons, uint32_t n, size_t width)
+static void add_entry(struct text *text, const struct imgc_reason *reasons, uint32_t n,
+                      size_t width)
 {
         size_t column = width_of(reasons[0].path);
 
@@ -216,7 +219,8 @@ static void add_items(struct text *text, const struct imgc_reason *reasons, uint
         buffer_add_char(text->out, '\n');
 }
 
-static void add_reasons(struct text *text, const struct imgc_reason *reasons, uint32_t n, const char *prefix)
+static void add_reasons(struct text *text, const struct imgc_reason *reasons, uint32_t n,
+                        const char *prefix)
 {
         const struct imgc_reason *header = NULL;
         size_t width = 0;

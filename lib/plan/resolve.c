@@ -17,7 +17,8 @@
 /* How many combinations of results are tried. */
 #define LIMIT_COMBINATIONS 64u
 
-const char *resolve_results(struct planner *planner, const struct node *node, const struct imgc_record *record)
+const char *resolve_results(struct planner *planner, const struct node *node,
+                            const struct imgc_record *record)
 {
         _cleanup_buffer_ struct buffer text = {0}, canonical = {0};
         struct json_fault fault;
@@ -74,7 +75,8 @@ static bool find_previous(struct planner *planner, struct node *node)
                 node->previous = before->results;
                 return node->previous;
         }
-        if (json_parse(&planner->arena, node->sealed->line.data, node->sealed->line.size, &parsed, &fault) < 0)
+        if (json_parse(&planner->arena, node->sealed->line.data, node->sealed->line.size, &parsed,
+                       &fault) < 0)
                 return false;
         json = parsed;
         info = json_get(json, "info");
@@ -83,9 +85,11 @@ static bool find_previous(struct planner *planner, struct node *node)
         return node->previous;
 }
 
-static bool add_input_line(struct planner *planner, const struct node *node, uint32_t input, struct buffer *bytes)
+static bool add_input_line(struct planner *planner, const struct node *node, uint32_t input,
+                           struct buffer *bytes)
 {
-        const struct manifest_input *now = &planner->manifest->inputs[node->sealed->first_input + input];
+        const struct manifest_input *now =
+                &planner->manifest->inputs[node->sealed->first_input + input];
         const char *text;
 
         if (now->on_change != IMGC_ON_CHANGE_REBUILD)
@@ -95,7 +99,8 @@ static bool add_input_line(struct planner *planner, const struct node *node, uin
 
                 if (!facts.link)
                         return false;
-                line_add_input(bytes, project_input_of(planner->project, node->of, input), &facts, false);
+                line_add_input(bytes, project_input_of(planner->project, node->of, input), &facts,
+                               false);
         } else {
                 text = compare_spell_now(planner, node, input);
                 if (!text)
@@ -113,7 +118,8 @@ static const char *compute_key(struct planner *planner, const struct node *node)
         char key[KEY_HEX_SIZE];
 
         key_add_head(&bytes, planner->head, image_of(planner, node)->scope, node->previous);
-        line_add_stage(&bytes, node->of, planner->project->reads + node->of->first_read, NULL, NULL, false);
+        line_add_stage(&bytes, node->of, planner->project->reads + node->of->first_read, NULL, NULL,
+                       false);
         buffer_add_char(&bytes, '\n');
         for (uint32_t i = 0; i < node->sealed->n_inputs; i++)
                 if (!add_input_line(planner, node, i, &bytes))
@@ -130,7 +136,8 @@ static bool needs_key(const struct planner *planner, const struct node *node)
         for (uint32_t k = 0; k < node->n_links; k++) {
                 const struct link *link = &planner->links[node->first_link + k];
 
-                if (planner->nodes[link->to].rekeyed || (planner->resolves && link->by == IMGC_BY_OUTPUT))
+                if (planner->nodes[link->to].rekeyed ||
+                    (planner->resolves && link->by == IMGC_BY_OUTPUT))
                         return true;
         }
         return false;
@@ -145,7 +152,8 @@ static void take_kept_key(struct planner *planner, struct node *node, struct kno
         node->results = node->key ? resolve_results(planner, node, below->record) : NULL;
 }
 
-struct known *resolve_below(struct planner *planner, const struct known *known, const struct node *node)
+struct known *resolve_below(struct planner *planner, const struct known *known,
+                            const struct node *node)
 {
         const struct imgc_record *record = known->record;
         const char *scope = image_of(planner, node)->scope;
@@ -170,7 +178,8 @@ static bool is_linked_by_output(const struct planner *planner, const struct node
             next->of->previous == IMGC_BY_OUTPUT)
                 return true;
         for (uint32_t i = 0; i < node->n_consumers; i++)
-                if (planner->links[planner->consumers[node->first_consumer + i].link].by == IMGC_BY_OUTPUT)
+                if (planner->links[planner->consumers[node->first_consumer + i].link].by ==
+                    IMGC_BY_OUTPUT)
                         return true;
         return false;
 }
@@ -280,7 +289,8 @@ void resolve_and_choose(struct planner *planner)
         if (planner->failed)
                 return;
         best_cost = choose_cost(planner);
-        for (uint32_t tried = 1; tried < LIMIT_COMBINATIONS && best_cost && !planner->failed; tried++) {
+        for (uint32_t tried = 1; tried < LIMIT_COMBINATIONS && best_cost && !planner->failed;
+             tried++) {
                 if (!best) {
                         best = planner_alloc(planner, planner->n_nodes, sizeof(*best));
                         if (!best)

@@ -40,7 +40,8 @@ static bool has_links(const struct sealing *sealing, const struct project_stage 
         for (uint32_t k = 0; k < stage->n_inputs; k++) {
                 const struct project_input *input = project_input_of(sealing->project, stage, k);
 
-                if (input->type == IMGC_INPUT_IMAGE && !is_sealed(sealing, input->image, input->stage))
+                if (input->type == IMGC_INPUT_IMAGE &&
+                    !is_sealed(sealing, input->image, input->stage))
                         return false;
         }
         return true;
@@ -49,8 +50,8 @@ static bool has_links(const struct sealing *sealing, const struct project_stage 
 static int set_stand_ins(struct sealing *sealing, uint32_t image, const struct project_stage *stage,
                          struct imgc_error **reterr)
 {
-        return imgc_sealer_set_results(sealing->sealer, sealing->project->images[image].name, stage->name,
-                                       sealing->stand_ins, stage->n_results, reterr);
+        return imgc_sealer_set_results(sealing->sealer, sealing->project->images[image].name,
+                                       stage->name, sealing->stand_ins, stage->n_results, reterr);
 }
 
 static int seal_image(struct sealing *sealing, uint32_t image, struct imgc_error **reterr)
@@ -102,7 +103,8 @@ static bool has_to_run(const struct imgc_plan *plan, uint32_t image)
 }
 
 /* Whether an image that has yet to run has one of the stage's paths among its outputs. */
-static bool is_made_by(const struct imgc_plan *plan, const struct project_stage *stage, uint32_t image)
+static bool is_made_by(const struct imgc_plan *plan, const struct project_stage *stage,
+                       uint32_t image)
 {
         const char *const *outputs = plan->project->images[image].outputs;
 
@@ -126,7 +128,8 @@ static bool may_come(const struct imgc_plan *plan, uint32_t image, uint32_t stag
         const struct plan_image *own = &plan->images[image];
         const struct project_stage *of = project_stage_of(plan->project, image, stage);
 
-        if (own->told.decision == IMGC_DECISION_NOT_NEEDED || own->told.decision == IMGC_DECISION_KEPT)
+        if (own->told.decision == IMGC_DECISION_NOT_NEEDED ||
+            own->told.decision == IMGC_DECISION_KEPT)
                 return true;
         if (own->told.n_run && own->told.first_run < stage)
                 return true;
@@ -136,7 +139,8 @@ static bool may_come(const struct imgc_plan *plan, uint32_t image, uint32_t stag
         return false;
 }
 
-static int check_missing(struct sealing *sealing, const struct imgc_plan *plan, struct imgc_error **reterr)
+static int check_missing(struct sealing *sealing, const struct imgc_plan *plan,
+                         struct imgc_error **reterr)
 {
         for (uint32_t i = 0; i < sealing->project->n_images; i++) {
                 struct missing *missing = &sealing->missing[i];
@@ -149,9 +153,11 @@ static int check_missing(struct sealing *sealing, const struct imgc_plan *plan, 
 
 /* ------------------------------------------------------------------------------ the call */
 
-static int prepare(struct sealing *sealing, const struct imgc_seal_options *seal, struct imgc_error **reterr)
+static int prepare(struct sealing *sealing, const struct imgc_seal_options *seal,
+                   struct imgc_error **reterr)
 {
-        static const char zeros[] = "0000000000000000000000000000000000000000000000000000000000000000";
+        static const char zeros[] =
+                "0000000000000000000000000000000000000000000000000000000000000000";
         const struct imgc_project *project = sealing->project;
         /* As long as the project's digests. */
         const char *stand_in = project->digest == IMGC_DIGEST_SHA256 ? zeros : zeros + 32;
@@ -173,7 +179,8 @@ static int prepare(struct sealing *sealing, const struct imgc_seal_options *seal
 }
 
 IMGC_EXPORT int imgc_plan_project(struct imgc_context *context, struct imgc_project *project,
-                                  const struct imgc_seal_options *seal, const struct imgc_plan_lookup *lookup,
+                                  const struct imgc_seal_options *seal,
+                                  const struct imgc_plan_lookup *lookup,
                                   const struct imgc_plan_options *options, struct imgc_plan **ret,
                                   struct imgc_error **reterr)
 {

@@ -45,7 +45,8 @@ static bool grow(struct table *table)
                 return false;
         for (size_t i = 0; i < table->capacity; i++)
                 if (table->slots[i].name)
-                        *find_slot(&larger, table->slots[i].name, table->slots[i].hash) = table->slots[i];
+                        *find_slot(&larger, table->slots[i].name, table->slots[i].hash) =
+                                table->slots[i];
         larger.n = table->n;
         free(table->slots);
         *table = larger;

@@ -16,6 +16,7 @@ START_TEST(test_error_code_names)
                 [IMGC_ERROR_UNSUPPORTED] = "unsupported",
                 [IMGC_ERROR_CANCELLED] = "cancelled",
                 [IMGC_ERROR_SYNTAX] = "syntax",
+                [IMGC_ERROR_REFUSED] = "refused",
         };
 
         for (size_t i = 1; i < ELEMENTSOF(names); i++) {
