@@ -27,12 +27,29 @@ struct imgc_project *read_project(struct cli *cli, const char *path)
         return project;
 }
 
+/* Whether the first line says it, wherever that stands. */
+static bool first_line_has(const char *path, const char *word)
+{
+        FILE *file = fopen(path, "re");
+        char *line = NULL;
+        size_t capacity = 0;
+        bool found;
+
+        if (!file)
+                return false;
+        found = getline(&line, &capacity, file) > 0 && strstr(line, word);
+        free(line);
+        fclose(file);
+        return found;
+}
+
 bool is_manifest(const char *path)
 {
-        /* Members are sorted, so that every manifest begins so, even one that was cut short. */
-        static const char magic[] = "{\"builder\":";
-
-        return begins_with(path, magic);
+        /* Members are sorted, so that every manifest begins so, even one that was cut short. One
+         * that is damaged there still says what it is: it shall be refused, not be taken for some
+         * other file. */
+        return begins_with(path, "{\"builder\":") ||
+               (begins_with(path, "{") && first_line_has(path, "\"imagecache\":\"manifest\""));
 }
 
 struct imgc_manifest *read_manifest(struct cli *cli, const char *path)
