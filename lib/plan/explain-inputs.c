@@ -166,13 +166,13 @@ static void add_members(struct reasons *reasons, const struct json *now, const s
         for (const struct json *member = before->first; member; member = member->next) {
                 const struct json *other = json_get(now, member->name);
 
-                if (strcmp(member->name, "info") && strcmp(member->name, skip) &&
+                if (strcmp(member->name, "info") != 0 && strcmp(member->name, skip) != 0 &&
                     !is_same_member(planner, member, other))
                         reasons_add(reasons, IMGC_REASON_INPUT_CHANGED, NULL, member->name,
                                     spell(planner, member), spell(planner, other));
         }
         for (const struct json *member = now->first; member; member = member->next)
-                if (strcmp(member->name, "info") && strcmp(member->name, skip) &&
+                if (strcmp(member->name, "info") != 0 && strcmp(member->name, skip) != 0 &&
                     !json_get(before, member->name))
                         reasons_add(reasons, IMGC_REASON_INPUT_CHANGED, NULL, member->name, NULL,
                                     spell(planner, member));
@@ -185,6 +185,7 @@ static void add_changed(struct reasons *reasons, const struct node *node, uint32
         const struct manifest_input *now =
                 &planner->manifest->inputs[node->sealed->first_input + input];
         const struct json *json = compare_parse_now(planner, node, input);
+        const bool same_type = now->type == before->type;
 
         if (!json)
                 return;
@@ -196,13 +197,11 @@ static void add_changed(struct reasons *reasons, const struct node *node, uint32
         } else if (now->flags & IMGC_INPUT_SECRET || json_get(before->json, "secret")) {
                 /* Not even its HMAC is anybody's business. */
                 reasons_add(reasons, IMGC_REASON_INPUT_CHANGED, NULL, "secret", NULL, NULL);
-        } else if (now->type != before->type) {
-                add_members(reasons, json, before->json, "");
-        } else if (now->type == IMGC_INPUT_LIST || now->type == IMGC_INPUT_SET) {
+        } else if (same_type && (now->type == IMGC_INPUT_LIST || now->type == IMGC_INPUT_SET)) {
                 add_items(reasons, json, before->json);
                 if (now->flags & IMGC_INPUT_APPEND ? !before->append : before->append)
                         add_members(reasons, json, before->json, "items");
-        } else if (now->type >= IMGC_INPUT_TREE && now->type <= IMGC_INPUT_FILES) {
+        } else if (same_type && now->type >= IMGC_INPUT_TREE && now->type <= IMGC_INPUT_FILES) {
                 add_members(reasons, json, before->json, "digest");
                 if (!is_same_member(planner, json_get(json, "digest"),
                                     json_get(before->json, "digest")) &&

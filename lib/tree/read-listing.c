@@ -11,6 +11,7 @@
 #include "tree/read-listing.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
 #include "core/context.h"
 #include "core/error.h"
@@ -344,8 +345,7 @@ int listing_read(struct imgc_context *context, const char *data, size_t size, co
         }
         if (reason)
                 return error_message(reterr, IMGC_ERROR_SYNTAX, -EBADMSG, "parse", name,
-                                     "%s:%llu: %s", name, (unsigned long long)(first_line + line),
-                                     reason);
+                                     "%s:%" PRIu64 ": %s", name, first_line + line, reason);
         *ret = listing;
         *ret_summary = summary;
         return 0;
