@@ -99,6 +99,27 @@ def test_wide_directory(space, cli):
     assert cli.hash(f"{path}", *options) == hashlib.sha256(expected.encode()).hexdigest()
 
 
+def test_million_entries(space, cli):
+    """In 1,000 directories; every line is known, so that no oracle has to walk it."""
+    need_root()
+    path = space.mount(space.path(), "-t", "tmpfs", "-o", "nr_inodes=1100000", "tmpfs")
+    names = [f"{i:03d}" for i in range(1000)]
+    lines = ["#mtree imagecache=1 digest=sha256 fields=type,content\n. type=dir\n"]
+    for directory in names:
+        os.mkdir(f"{path}/{directory}")
+        fd = os.open(f"{path}/{directory}", os.O_DIRECTORY)
+        for name in names[1:]:
+            os.close(os.open(name, os.O_CREAT | os.O_WRONLY, 0o644, dir_fd=fd))
+        os.close(fd)
+        lines.append(f"./{directory} type=dir\n")
+        lines.extend(f"./{directory}/{name} type=file sha256={EMPTY}\n" for name in names[1:])
+    expected = "".join(lines).encode()
+    options = ("--digest", "sha256", "--fields", "type,content")
+    assert expected.count(b"\n") == 1_000_002  # the header and the root
+    assert cli.list(path, *options) == expected
+    assert cli.hash(path, *options) == hashlib.sha256(expected).hexdigest()
+
+
 def sparse(path, size, data):
     with open(path, "xb") as f:
         f.truncate(size)
