@@ -19,7 +19,8 @@ static char *arena_take(struct arena *arena, size_t size)
         struct arena_block *block;
         char *taken;
 
-        if (size > arena->left) {
+        /* Nothing is a place as well, and no place is a failure. */
+        if (size > arena->left || !arena->next) {
                 /* What is large gets a block of its own; the present one goes on. */
                 size_t room = MAX(size, BLOCK_BYTES), bytes;
 
@@ -31,7 +32,7 @@ static char *arena_take(struct arena *arena, size_t size)
                 block->previous = arena->blocks;
                 arena->blocks = block;
                 if (size > BLOCK_BYTES / 4)
-                        return (char *)block->data;
+                        return (char *)block->data; /* `next` may stay NULL */
                 arena->next = (char *)block->data;
                 arena->left = room;
         }
@@ -46,9 +47,11 @@ void *arena_alloc(struct arena *arena, size_t size)
         size_t padding = -(uintptr_t)arena->next % _Alignof(max_align_t);
 
         /* The block's own data is aligned. */
-        padding = MIN(padding, arena->left);
-        arena->next += padding;
-        arena->left -= padding;
+        if (arena->next) {
+                padding = MIN(padding, arena->left);
+                arena->next += padding;
+                arena->left -= padding;
+        }
         return arena_take(arena, size);
 }
 
