@@ -14,7 +14,7 @@ static const struct option_spec manifest_options[] = {
         {OPTION_NO_LISTINGS, "no-listings", NULL,
          "keep the digests of trees only: a smaller file, that cannot say which file changed"},
         {OPTION_SECRET_FILE, "secret-file", "FILE",
-         "the key that secrets are hashed with: FILE's bytes, 16 or more"},
+         "the key that secrets are hashed with: FILE's bytes, 16 to 4096"},
         {0},
 };
 

@@ -17,7 +17,7 @@ static const struct option_spec plan_options[] = {
         {OPTION_FAIL_ON_REBUILD, "fail-on-rebuild", "[=STAGE]",
          "exit with 2 where an image is to be built from its first stage on, or where STAGE is to run"},
         {OPTION_SECRET_FILE, "secret-file", "FILE",
-         "the key that secrets are hashed with: FILE's bytes, 16 or more"},
+         "the key that secrets are hashed with: FILE's bytes, 16 to 4096"},
         {OPTION_LIMIT, "limit", "N",
          "print at most N lines of reasons an image (default 12, 0: all; -v: all)"},
         {OPTION_DOT, "dot", NULL, "print the graph of images and stages, for graphviz"},

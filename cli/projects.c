@@ -9,7 +9,8 @@
 
 #include "cli.h"
 
-#define SECRET_BYTES_MAX 65536
+/* One more than imgc_seal_options takes. */
+#define SECRET_BUFFER_BYTES 4097
 
 struct imgc_project *read_project(struct cli *cli, const char *path)
 {
@@ -78,8 +79,8 @@ int read_secret(struct cli *cli, const char *path)
                 return fail(cli, errno == ENOENT ? "not-found" : "io", errno, "open", path,
                             "cannot open %s: %s", path, strerror(errno));
         free(cli->secret);
-        cli->secret = malloc(SECRET_BYTES_MAX);
-        n = cli->secret ? fread(cli->secret, 1, SECRET_BYTES_MAX, file) : 0;
+        cli->secret = malloc(SECRET_BUFFER_BYTES);
+        n = cli->secret ? fread(cli->secret, 1, SECRET_BUFFER_BYTES, file) : 0;
         failed = ferror(file);
         fclose(file);
         if (!cli->secret)
@@ -87,9 +88,10 @@ int read_secret(struct cli *cli, const char *path)
         if (failed)
                 return fail(cli, "io", EIO, "read", path, "cannot read %s: %s", path,
                             strerror(EIO));
-        if (n < 16 || n == SECRET_BYTES_MAX)
+        if (n < 16 || n == SECRET_BUFFER_BYTES)
                 return fail(cli, "invalid-argument", EINVAL, "read", path,
-                            "cannot use %s: a key has 16 to %d bytes", path, SECRET_BYTES_MAX - 1);
+                            "cannot use %s: a key has 16 to %d bytes", path,
+                            SECRET_BUFFER_BYTES - 1);
         cli->secret_bytes = n;
         return 0;
 }

@@ -53,7 +53,7 @@ struct imgc_seal_options {
         imgc_env_fn env; /* NULL: a project that has "env" inputs is refused */
         void *env_userdata;
         const void *secret;  /* key of the HMACs; NULL: a project with secrets is refused */
-        size_t secret_bytes; /* at least 16 */
+        size_t secret_bytes; /* 16 to 4096 */
 };
 
 #define IMGC_SEAL_OPTIONS_INIT                                              \

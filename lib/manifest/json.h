@@ -19,7 +19,7 @@
 
 #include "core/arena.h"
 #include "core/buffer.h"
-#include "manifest/limits.h"
+#include "core/limits.h"
 
 #define JSON_INTEGER_MAX ((INT64_C(1) << 53) - 1)
 
